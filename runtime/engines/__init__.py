@@ -1,0 +1,63 @@
+"""Engines by name. To add one: write ``runtime/engines/<name>.py`` and add its line below."""
+
+import os
+from importlib import import_module
+from typing import cast
+
+from cxr_edge.engines.base import Engine, EngineInfo, EngineModule, Probe
+from cxr_edge.errors import EngineUnavailable
+
+__all__ = ["ENGINES", "Engine", "EngineInfo", "Probe", "default_threads", "load_engine", "probe_all"]
+
+ENGINES: dict[str, str] = {
+    "cpu": "cxr_edge.engines.onnxruntime_cpu",
+}
+"""Import path by name, in the order in which ``auto`` tries them."""
+
+
+def default_threads() -> int:
+    """Processors this process may use: the container's share, not the machine's size."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _module(name: str) -> EngineModule:
+    return cast(EngineModule, import_module(ENGINES[name]))
+
+
+def probe_all() -> dict[str, Probe]:
+    """What every engine says of this machine, in the order of ``auto``."""
+    return {name: _module(name).probe() for name in ENGINES}
+
+
+def load_engine(name: str, model: bytes, threads: int | None = None) -> Engine:
+    """Load a network on a named engine, or with ``auto`` on the first that is available.
+
+    A named engine that cannot run is an error: there is no silent fall-back.
+
+    Args:
+        name: ``auto`` or a key of ``ENGINES``.
+        model: the ONNX graph.
+        threads: processors to use; default ``default_threads()``.
+
+    Raises:
+        EngineUnavailable: unknown name, or what is missing, per engine.
+    """
+    threads = default_threads() if threads is None else threads
+    if name == "auto":
+        reasons = []
+        for candidate in ENGINES:
+            module = _module(candidate)
+            answer = module.probe()
+            if answer.available:
+                return module.load(model, threads)
+            reasons.append(f"{candidate}: {answer.detail}")
+        raise EngineUnavailable("no engine can run here; " + "; ".join(reasons))
+    if name not in ENGINES:
+        raise EngineUnavailable(f"unknown engine {name!r}; known: auto, {', '.join(ENGINES)}")
+    module = _module(name)
+    answer = module.probe()
+    if not answer.available:
+        raise EngineUnavailable(f"engine {name} cannot run here: {answer.detail}")
+    return module.load(model, threads)

@@ -1,0 +1,61 @@
+"""What every engine offers: a probe, a loader, and a running network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether an engine can run here, and if not, what is missing and what to do."""
+
+    available: bool
+    detail: str
+    """Version and provider where available, otherwise the reason and the fix, in one line."""
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What really runs; goes into every report's provenance."""
+
+    name: str
+    """Name in the registry: ``cpu`` and so on."""
+    version: str
+    provider: str
+    """What the library says it used, not what was asked for."""
+    threads: int
+
+
+class Engine(Protocol):
+    """One loaded network. Not to be shared between processes; one thread at a time."""
+
+    info: EngineInfo
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """Run the network once on named arrays and return its named outputs."""
+        ...
+
+    def close(self) -> None:
+        """Give the memory back; the engine cannot be used afterwards."""
+        ...
+
+
+class EngineModule(Protocol):
+    """What a file ``runtime/engines/<name>.py`` provides at module level."""
+
+    def probe(self) -> Probe:
+        """Answer without loading a network and without raising."""
+        ...
+
+    def load(self, model: bytes, threads: int) -> Engine:
+        """Load an ONNX graph.
+
+        Raises:
+            EngineUnavailable: the engine cannot run here.
+            BundleError: the graph is not one this engine can load.
+        """
+        ...

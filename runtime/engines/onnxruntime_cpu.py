@@ -1,0 +1,79 @@
+"""The base engine: ONNX Runtime on the processor."""
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from numpy.typing import NDArray
+
+from cxr_edge.engines.base import EngineInfo, Probe
+from cxr_edge.errors import BundleError, EngineUnavailable
+
+_PROVIDER = "CPUExecutionProvider"
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def probe() -> Probe:
+    """Look at what is installed; importing the library is left to ``load``."""
+    plain, gpu = _installed("onnxruntime"), _installed("onnxruntime-gpu")
+    if plain and gpu:
+        # Both provide the module `onnxruntime`; the later install has overwritten the earlier.
+        return Probe(
+            False,
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other; "
+            "run: pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'cxr-edge[cpu]'",
+        )
+    if not plain and not gpu:
+        return Probe(False, "onnxruntime is not installed; run: pip install 'cxr-edge[cpu]'")
+    found = f"onnxruntime {plain}" if plain else f"onnxruntime-gpu {gpu}"
+    return Probe(True, f"{found}, {_PROVIDER}")
+
+
+class _Session:
+    """An ONNX Runtime session that keeps to the protocol of ``Engine``."""
+
+    def __init__(self, model: bytes, threads: int) -> None:
+        try:
+            import onnxruntime as ort
+        except ImportError as problem:
+            raise EngineUnavailable(
+                f"onnxruntime does not import ({problem}); reinstall it: pip install 'cxr-edge[cpu]'"
+            ) from None
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Waiting threads would otherwise spin and take the core that decodes the next study.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(model, options, providers=[_PROVIDER])
+        except Exception as problem:
+            reason = " ".join(str(problem).split())[:200]
+            raise BundleError(f"ONNX Runtime cannot load the network: {reason}") from None
+        used = self._session.get_providers()
+        if used != [_PROVIDER]:
+            raise EngineUnavailable(f"asked for {_PROVIDER}, ONNX Runtime took {', '.join(used)}")
+        self._outputs = [output.name for output in self._session.get_outputs()]
+        self.info = EngineInfo("cpu", f"onnxruntime {ort.__version__}", _PROVIDER, threads)
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        return dict(zip(self._outputs, self._session.run(None, dict(inputs)), strict=True))
+
+    def close(self) -> None:
+        del self._session
+
+
+def load(model: bytes, threads: int) -> _Session:
+    """Load an ONNX graph on ``threads`` processors.
+
+    Raises:
+        EngineUnavailable: the library does not import or took another provider.
+        BundleError: the graph is not one it can load.
+    """
+    return _Session(model, threads)

@@ -1,0 +1,200 @@
+"""Directories that prove themselves: a manifest, the files it lists, and one digest over both.
+
+Bundles and indexes are such directories. The manifest is JSON in one canonical form and carries the
+SHA-256 of its own remainder, so that a changed digit anywhere is noticed; it lists every other file
+with its size and SHA-256, so that a changed, missing or foreign file is noticed too. A directory is
+written under a temporary name and renamed into place: it is there whole, or not at all.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cxr_edge.errors import CxrEdgeError, OutputError
+
+_MANIFEST_LIMIT = 16 * 2**20
+_PART = 4 * 2**20
+
+
+def canonical(payload: Mapping[str, Any]) -> bytes:
+    """The one JSON form a manifest may have: sorted keys, two spaces, finite numbers, UTF-8."""
+    text = json.dumps(payload, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def digest_of(payload: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of the manifest without its own ``digest``."""
+    rest = {key: value for key, value in payload.items() if key != "digest"}
+    return hashlib.sha256(canonical(rest)).hexdigest()
+
+
+def read_manifest(
+    directory: Path, filename: str, schema: str, error: type[CxrEdgeError]
+) -> dict[str, Any]:
+    """Read a directory's manifest and check it against itself and against the directory listing.
+
+    File *contents* are checked by ``verified``, on the very bytes that are then used.
+
+    Args:
+        directory: the bundle or index.
+        filename: name of the manifest in it.
+        schema: value its ``schema`` must have.
+        error: class of the exception to raise.
+
+    Raises:
+        CxrEdgeError: of class ``error``, when anything is missing, changed or foreign.
+    """
+    kind = filename.removesuffix(".json")
+    path = directory / filename
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(_MANIFEST_LIMIT + 1)
+    except OSError as problem:
+        reason = problem.strerror or "it cannot be read"
+        raise error(
+            f"no {kind} at {directory}: {filename}: {reason}; give the directory that holds it"
+        ) from None
+    damaged = f"{path} is damaged; restore it from its source or build the {kind} again"
+    try:
+        payload = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise error(damaged) from None
+    if not isinstance(payload, dict):
+        raise error(damaged)
+    if payload.get("schema") != schema:
+        raise error(
+            f"{path} has schema {payload.get('schema')!r}, this version reads {schema!r}; "
+            f"build the {kind} again"
+        )
+    try:
+        genuine = canonical(payload) == raw and payload.get("digest") == digest_of(payload)
+    except (ValueError, RecursionError):
+        genuine = False
+    files = payload.get("files")
+    if not genuine or not isinstance(files, dict):
+        raise error(damaged)
+    _check_listing(directory, filename, files, error)
+    return payload
+
+
+def _check_listing(
+    directory: Path, manifest: str, files: Mapping[str, Any], error: type[CxrEdgeError]
+) -> None:
+    expected = {*files, manifest}
+    present = {path.name for path in directory.iterdir()}
+    for name in sorted(present - expected):
+        raise error(f"{directory / name} does not belong there: {manifest} does not list it; remove it")
+    for name in sorted(expected - present):
+        raise error(f"{directory / name} is missing; restore the directory from its source")
+    for name, entry in files.items():
+        path = directory / name
+        if path.is_symlink() or not path.is_file() or path.stat().st_size != entry["bytes"]:
+            raise error(f"{path} is damaged: its size is not the recorded one; restore it")
+
+
+def verified(data: bytes | memoryview, entry: Mapping[str, Any], path: Path, error: type[CxrEdgeError]) -> None:
+    """Check that ``data``, the content of ``path``, is what the manifest's ``entry`` recorded."""
+    if len(data) != entry["bytes"] or hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise error(f"{path} is damaged: its content is not the recorded one; restore it")
+
+
+def write_directory(
+    out: Path,
+    filename: str,
+    manifest: Mapping[str, Any],
+    files: Mapping[str, Iterable[bytes] | bytes | Path],
+    *,
+    replace: bool = False,
+) -> dict[str, Any]:
+    """Write files and their manifest to a new directory, whole or not at all.
+
+    Args:
+        out: directory to create; it must not exist unless ``replace``.
+        filename: name of the manifest in it.
+        manifest: everything but ``files`` and ``digest``, which are added here.
+        files: content by file name: bytes, parts of bytes, or a file to copy.
+        replace: put the new directory in the place of an older one.
+
+    Returns:
+        The manifest as written.
+
+    Raises:
+        OutputError: ``out`` exists, or the disk refuses.
+    """
+    out = out.absolute()
+    if out.exists() and not replace:
+        raise OutputError(f"{out} exists; remove it or choose another name")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+    except OSError as problem:
+        raise OutputError(f"cannot write {out}: {problem.strerror}") from None
+    try:
+        building.chmod(0o755)
+        entries = {name: _write_file(building / name, files[name]) for name in sorted(files)}
+        payload = {**manifest, "files": entries}
+        payload["digest"] = digest_of(payload)
+        _write_file(building / filename, canonical(payload))
+        sync_directory(building)
+        _move_into_place(building, out)
+    except OSError as problem:
+        raise OutputError(f"cannot write {out}: {problem.strerror}") from None
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return payload
+
+
+def _parts(content: Iterable[bytes] | bytes | Path) -> Iterable[bytes]:
+    if isinstance(content, bytes):
+        yield content
+    elif isinstance(content, Path):
+        with content.open("rb") as stream:
+            while part := stream.read(_PART):
+                yield part
+    else:
+        yield from content
+
+
+def _write_file(path: Path, content: Iterable[bytes] | bytes | Path) -> dict[str, Any]:
+    hasher, size = hashlib.sha256(), 0
+    with path.open("xb") as stream:
+        for part in _parts(content):
+            stream.write(part)
+            hasher.update(part)
+            size += len(part)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return {"bytes": size, "sha256": hasher.hexdigest()}
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a directory's entries durable; a no-op where directories cannot be opened (Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _move_into_place(building: Path, out: Path) -> None:
+    # A directory cannot be renamed over a full one, so an older one steps aside first. A crash
+    # between the two renames leaves the older one whole under its temporary name.
+    if out.exists():
+        aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
+        os.rename(out, aside / out.name)
+        try:
+            os.rename(building, out)
+        except OSError:
+            os.rename(aside / out.name, out)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        os.rename(building, out)
+    sync_directory(out.parent)

@@ -36,6 +36,8 @@ class ObservationGate:
 
     gate: float
     """Probability from which a draft may assert the observation, 0..1."""
+    clear: float
+    """Probability below which a draft may deny it, 0..gate; in between nothing is said of it."""
     muted: bool
     """True: never asserted, and the draft says so."""
     auroc: float | None
@@ -75,6 +77,16 @@ class Bundle:
     def muted(self) -> tuple[str, ...]:
         """Names of the observations this bundle does not trust itself with."""
         return tuple(n for n, g in zip(OBSERVATIONS, self.gates, strict=True) if g.muted)
+
+    @property
+    def default_method(self) -> str:
+        """The report method that measured best with this bundle."""
+        return str(self.manifest.get("method", "select"))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What every report made with this bundle must say, such as a forced parity gate."""
+        return tuple(str(text) for text in self.manifest.get("warnings", ()))
 
     @property
     def digest(self) -> str:
@@ -145,8 +157,12 @@ def _gate(entry: Mapping[str, Any]) -> ObservationGate:
     for name in entry["attributes"]:
         attributes |= Attribute[str(name).upper()]
     auroc = entry["auroc"]
+    gate, clear = float(entry["gate"]), float(entry["clear"])
+    if not 0.0 <= clear <= gate <= 1.0:
+        raise ValueError(f"0 <= clear <= gate <= 1: clear {clear}, gate {gate}")
     return ObservationGate(
-        gate=float(entry["gate"]),
+        gate=gate,
+        clear=clear,
         muted=bool(entry["muted"]),
         auroc=None if auroc is None else float(auroc),
         attributes=attributes,

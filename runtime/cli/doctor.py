@@ -1,0 +1,87 @@
+"""``cxr-run doctor``: what is installed, what each engine says, what to do about it."""
+
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from cxr_edge.bundle import Bundle
+from cxr_edge.dicom import decoders
+from cxr_edge.engines import default_threads, probe_all
+from cxr_edge.errors import CxrEdgeError
+from cxr_edge.indexes.search import SentenceIndex
+from cxr_edge.pipeline import locate
+
+_PACKAGES = ("cxr-edge", "numpy", "pydicom", "click", "onnxruntime", "onnxruntime-gpu")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _parts() -> dict[str, tuple[bool, str]]:
+    """The bundle and the index a plain ``cxr-run`` would use, and whether they are sound."""
+    answers = {}
+    bundle = index = None
+    try:
+        bundle = Bundle.load(locate("bundle", None))
+        for file in bundle.manifest["files"]:
+            bundle.read(file)
+        answers["bundle"] = (True, f"{bundle.name} {bundle.digest[:12]} at {bundle.directory}")
+    except CxrEdgeError as problem:
+        answers["bundle"] = (False, str(problem))
+    try:
+        index = SentenceIndex.open(locate("index", None))
+        if bundle is not None:
+            index.require_space(bundle.space, bundle.metric)
+        answers["index"] = (True, f"{len(index)} rows {index.digest[:12]} at {index.directory}")
+    except CxrEdgeError as problem:
+        answers["index"] = (False, str(problem))
+    return answers
+
+
+@click.command(name="doctor")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def doctor(as_json: bool) -> None:
+    """Show what is installed, what each engine says, and what to do about it.
+
+    Exits with 1 when a plain cxr-run could not draft a report here.
+    """
+    packages = {name: _version(name) for name in _PACKAGES}
+    engines = {name: (answer.available, answer.detail) for name, answer in probe_all().items()}
+    codecs = decoders()
+    parts = _parts()
+    sound = any(ok for ok, _ in engines.values()) and all(ok for ok, _ in parts.values())
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "python": platform.python_version(),
+                    "system": platform.platform(),
+                    "threads": default_threads(),
+                    "packages": packages,
+                    "engines": {n: {"available": ok, "detail": d} for n, (ok, d) in engines.items()},
+                    "decoders": {n: {"available": ok, "detail": d} for n, (ok, d) in codecs.items()},
+                    **{n: {"sound": ok, "detail": d} for n, (ok, d) in parts.items()},
+                    "ready": sound,
+                }
+            )
+        )
+    else:
+        click.echo(f"Python {platform.python_version()} on {platform.platform()}")
+        click.echo(f"threads {default_threads()}")
+        click.echo("packages")
+        for name, found in packages.items():
+            click.echo(f"  {name:16} {found}")
+        for title, answers in (("engines", engines), ("decoders", codecs), ("embedded parts", parts)):
+            click.echo(title)
+            for name, (ok, detail) in answers.items():
+                click.echo(f"  {name:16} {'ok' if ok else 'NO'}  {detail}")
+        click.echo("ready" if sound else "not ready: see the lines marked NO")
+    if not sound:
+        sys.exit(1)

@@ -1,0 +1,132 @@
+"""Guided selection: the observation probabilities decide what a draft may say, the index how.
+
+Retrieval alone is free to assert whatever stands near the picture. Here an observation is asserted
+only when its probability passes the gate that was tuned on ``valid``, denied only when it is below
+the clear line, and passed over in between; a muted observation is neither asserted nor denied, and
+the draft says so. Among the sentences that say exactly what is allowed, the best-scoring is taken.
+A draft cannot contradict itself: what is asserted, and whatever contains it, is never denied.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_edge.labels import NO_FINDING, OBSERVATIONS, Mention
+from cxr_edge.methods.base import MethodInput
+from cxr_edge.types import Attribute, Draft, Hit
+
+_AT = {name: number for number, name in enumerate(OBSERVATIONS)}
+
+# CheXpert's hierarchy (Irvin et al., AAAI 2019, figure 1): who asserts the first cannot deny the
+# second. "The lungs are clear" denies Lung Opacity, so it does not stand beside an atelectasis.
+_CONTAINED_IN = {
+    _AT["Cardiomegaly"]: ("Enlarged Cardiomediastinum",),
+    _AT["Lung Lesion"]: ("Lung Opacity",),
+    _AT["Edema"]: ("Lung Opacity",),
+    _AT["Consolidation"]: ("Lung Opacity",),
+    _AT["Pneumonia"]: ("Consolidation", "Lung Opacity"),
+    _AT["Atelectasis"]: ("Lung Opacity",),
+}
+
+UNNAMED_NOTE = (
+    "The model sees signs of an abnormality that it cannot name; look at the picture with care."
+)
+
+
+def compose(given: MethodInput) -> Draft:
+    """Compose a draft from allowed sentences only; ``k`` is not used."""
+    given.require_unit("guided", "sentence")
+    gates, probabilities = given.bundle.gates, given.encoding.probabilities
+    usable = given.index.attributes & np.uint8(Attribute.COMPARISON) == 0
+    asserted = [
+        number
+        for number in _by_confidence(given)
+        if not gates[number].muted and probabilities[number] >= gates[number].gate
+    ]
+    positives = tuple(_first(given, _saying(given, number) & usable) for number in asserted)
+    findings = tuple(hit for hit in positives if hit is not None)
+    denied = _denials(given, _clear(given, asserted))
+    notes = []
+    impression = findings
+    if not findings:
+        normal = not gates[NO_FINDING].muted and (
+            probabilities[NO_FINDING] >= gates[NO_FINDING].gate
+        )
+        if normal:
+            statement = _first(given, _only(given, {NO_FINDING: Mention.POSITIVE}) & usable)
+            impression = (statement,) if statement is not None else ()
+        else:
+            notes.append(UNNAMED_NOTE)
+    if given.bundle.muted:
+        names = ", ".join(name for name in given.bundle.muted if name != "No Finding")
+        notes.append(f"Not detected by this model, neither asserted nor excluded here: {names}.")
+    return Draft(findings=findings + denied, impression=impression, notes=tuple(notes))
+
+
+def _by_confidence(given: MethodInput) -> list[int]:
+    """Observations but No Finding, the furthest above its gate first."""
+    margins = [
+        float(p) - gate.gate
+        for p, gate in zip(given.encoding.probabilities, given.bundle.gates, strict=True)
+    ]
+    return sorted((n for n in range(len(margins)) if n != NO_FINDING), key=lambda n: -margins[n])
+
+
+def _clear(given: MethodInput, asserted: Iterable[int]) -> set[int]:
+    """Observations that may be denied."""
+    clear = {
+        number
+        for number, gate in enumerate(given.bundle.gates)
+        if number != NO_FINDING
+        and not gate.muted
+        and given.encoding.probabilities[number] < gate.clear
+    }
+    for number in asserted:
+        clear.discard(number)
+        clear -= {_AT[name] for name in _CONTAINED_IN.get(number, ())}
+    return clear
+
+
+def _only(given: MethodInput, labels: dict[int, Mention]) -> NDArray[np.bool_]:
+    """Rows that say exactly this and nothing else."""
+    wanted = np.zeros(len(OBSERVATIONS), np.int8)
+    for number, mention in labels.items():
+        wanted[number] = mention
+    rows: NDArray[np.bool_] = np.all(given.index.labels == wanted, axis=1)
+    return rows
+
+
+def _saying(given: MethodInput, number: int) -> NDArray[np.bool_]:
+    """Rows that assert one observation, with no more detail than the bundle may give."""
+    forbidden = np.uint8(~given.bundle.gates[number].attributes & 0xFF)
+    plain: NDArray[np.bool_] = given.index.attributes & forbidden == 0
+    return _only(given, {number: Mention.POSITIVE}) & plain
+
+
+def _first(given: MethodInput, mask: NDArray[np.bool_]) -> Hit | None:
+    rows = given.index.best(given.scores, 1, np.flatnonzero(mask))
+    return given.hits(rows)[0] if rows.size else None
+
+
+def _denials(given: MethodInput, clear: set[int]) -> tuple[Hit, ...]:
+    """Few plain sentences that deny all of ``clear``: most at once first, then the better score."""
+    labels = np.delete(given.index.labels, NO_FINDING, axis=1)
+    denies = given.index.labels == Mention.NEGATIVE
+    beyond = [number for number in range(len(OBSERVATIONS)) if number not in clear]
+    allowed = (
+        (given.index.attributes == Attribute.NONE)
+        & np.all((labels == Mention.NEGATIVE) | (labels == Mention.BLANK), axis=1)
+        & ~denies[:, beyond].any(axis=1)
+    )
+    rows = np.flatnonzero(allowed)
+    remaining = np.array(sorted(clear), np.intp)
+    chosen: list[np.intp] = []
+    while remaining.size and rows.size:
+        gain = denies[np.ix_(rows, remaining)].sum(axis=1)
+        if gain.max() == 0:
+            break
+        row = given.index.best(given.scores, 1, rows[gain == gain.max()])[0]
+        chosen.append(row)
+        remaining = remaining[~denies[row, remaining]]
+    return given.hits(np.array(chosen, np.intp))

@@ -1,0 +1,222 @@
+"""The whole path: a study in, a draft report out.
+
+    with Pipeline.load() as pipeline:
+        report = pipeline.run("study.dcm")
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_edge.bundle import Bundle
+from cxr_edge.dicom import StudyReader
+from cxr_edge.engines import Engine, load_engine
+from cxr_edge.errors import BundleError, CxrEdgeError
+from cxr_edge.indexes.search import SentenceIndex
+from cxr_edge.labels import OBSERVATIONS
+from cxr_edge.methods import MethodInput, get_method
+from cxr_edge.preprocess import apply, render
+from cxr_edge.types import Encoding, Hit, Report, Study, StudyFailure
+
+DEFAULT_DATA = Path(__file__).parent / "data"
+DEFAULT_K = 6  # CXR-RePaiR-Select's k
+
+SourcePath = str | os.PathLike[str]
+
+
+def locate(kind: str, path: SourcePath | None) -> Path:
+    """Where a bundle or an index is: the path given, else the environment, else the embedded one.
+
+    Args:
+        kind: ``bundle`` or ``index``; the variables are ``CXR_EDGE_BUNDLE`` and ``CXR_EDGE_INDEX``.
+        path: what the caller named, or None.
+    """
+    return Path(path or os.environ.get(f"CXR_EDGE_{kind.upper()}") or DEFAULT_DATA / kind)
+
+
+class Pipeline:
+    """A loaded encoder with its index, ready to draft. Use as a context manager, or ``close()``."""
+
+    def __init__(
+        self, bundle: Bundle, index: SentenceIndex, engine: Engine, method: str, k: int
+    ) -> None:
+        """Bind the parts; ``load`` is the usual way.
+
+        Raises:
+            SpaceMismatch: the index was built with another encoder.
+            MethodError: no such method.
+        """
+        index.require_space(bundle.space, bundle.metric)
+        self.bundle, self.index, self.engine, self.k = bundle, index, engine, k
+        self.method_name, self._method = method, get_method(method)
+        self._image = bundle.network("image")
+        self._reader = StudyReader()
+        self.warm_up()
+
+    @classmethod
+    def load(
+        cls,
+        bundle: SourcePath | None = None,
+        index: SourcePath | None = None,
+        *,
+        engine: str = "auto",
+        method: str | None = None,
+        k: int = DEFAULT_K,
+        threads: int | None = None,
+    ) -> "Pipeline":
+        """Open, verify and warm up everything once.
+
+        Args:
+            bundle: directory of a bundle; default ``$CXR_EDGE_BUNDLE``, else the embedded one.
+            index: directory of an index; default ``$CXR_EDGE_INDEX``, else the embedded one.
+            engine: ``auto`` or a name of ``cxr_edge.engines.ENGINES``.
+            method: a name of ``cxr_edge.methods.METHODS``; default what the bundle recommends.
+            k: sentences taken by ``select`` and ``top-k``.
+            threads: processors for the encoder; default those this process may use.
+
+        Raises:
+            CxrEdgeError: in one line, what is missing or does not fit, and what to do.
+        """
+        opened = Bundle.load(locate("bundle", bundle))
+        sentences = SentenceIndex.open(locate("index", index))
+        network = opened.network("image")
+        loaded = load_engine(engine, opened.read(network.file), threads)
+        return cls(opened, sentences, loaded, method or opened.default_method, k)
+
+    def __enter__(self) -> "Pipeline":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the decoder and give the engine's memory back."""
+        self._reader.close()
+        self.engine.close()
+
+    def warm_up(self) -> None:
+        """Run the encoder once, so that the first study is as fast as the next."""
+        self._encode(np.zeros((1, *self.bundle.recipe.output_shape), np.float32))
+
+    def run(self, path: SourcePath, *, picture: bool = False) -> Report:
+        """Draft the report of one study: a file, a folder or zip that holds one study, or ``-``.
+
+        Args:
+            path: what to read.
+            picture: keep a small rendering in the report, for writers that show it.
+
+        Raises:
+            CxrEdgeError: in one line, why there is no report.
+        """
+        started = perf_counter()
+        study = self._reader.read(path)
+        return self.draft(study, read_ms=_since(started), picture=picture)
+
+    def run_all(self, path: SourcePath, *, picture: bool = False) -> Iterator[Report | StudyFailure]:
+        """Draft one report per study under a path; a study that fails is returned as such."""
+        started = perf_counter()
+        for study in self._reader.studies(path):
+            if isinstance(study, StudyFailure):
+                yield study
+            else:
+                try:
+                    yield self.draft(study, read_ms=_since(started), picture=picture)
+                except CxrEdgeError as problem:
+                    yield StudyFailure(study.path, str(problem))
+            started = perf_counter()
+
+    def encode(self, study: Study) -> Encoding:
+        """The embedding and the observation probabilities of one study's picture."""
+        return self._encode(apply(self.bundle.recipe, study.image))
+
+    def draft(self, study: Study, *, read_ms: float = 0.0, picture: bool = False) -> Report:
+        """Draft the report of a study that was read already; ``read_ms`` goes into the timings."""
+        marks = [perf_counter()]
+        tensor = apply(self.bundle.recipe, study.image)
+        marks.append(perf_counter())
+        encoding = self._encode(tensor)
+        marks.append(perf_counter())
+        scores = self.index.scores(encoding)
+        marks.append(perf_counter())
+        draft = self._method.compose(
+            MethodInput(encoding, self.index, scores, self.bundle, self.k)
+        )
+        marks.append(perf_counter())
+        spans = {"read": read_ms}
+        for stage, begin, end in zip(
+            ("preprocess", "encode", "search", "compose"), marks[:-1], marks[1:], strict=True
+        ):
+            spans[stage] = (end - begin) * 1e3
+        spans["total"] = sum(spans.values())
+        return Report(
+            study=study,
+            findings=_prose(draft.findings),
+            impression=_prose(draft.impression),
+            sentences=tuple({hit.row: hit for hit in draft.findings + draft.impression}.values()),
+            probabilities=encoding.probabilities,
+            muted=self.bundle.muted,
+            notes=draft.notes,
+            warnings=study.warnings + self.bundle.warnings,
+            provenance=self.provenance,
+            timings_ms=spans,
+            picture=render(study.image) if picture else None,
+        )
+
+    @property
+    def provenance(self) -> Mapping[str, object]:
+        """What a reader needs to trace a draft to the exact parts that made it."""
+        return {
+            "software": f"cxr-edge {version('cxr-edge')}",
+            "bundle": self.bundle.name,
+            "bundle_sha256": self.bundle.digest,
+            "space": self.bundle.space,
+            "precision": self.bundle.precision,
+            "recipe_sha256": self.bundle.recipe.digest,
+            "index": str(self.index.manifest.get("name", self.index.directory.name)),
+            "index_sha256": self.index.digest,
+            "index_rows": len(self.index),
+            "search": "exact",
+            "method": self.method_name,
+            "engine": self.engine.info.name,
+            "engine_version": self.engine.info.version,
+            "provider": self.engine.info.provider,
+            "threads": self.engine.info.threads,
+        }
+
+    def _encode(self, tensor: NDArray[np.float32]) -> Encoding:
+        outputs = self.engine.run({self._image.inputs[0]: tensor})
+        try:
+            vector, probabilities = outputs["embedding"][0], outputs["probabilities"][0]
+        except (KeyError, IndexError):
+            raise BundleError(
+                f"the image network of {self.bundle.name} does not return 'embedding' and "
+                f"'probabilities' for {len(OBSERVATIONS)} observations; export the bundle again"
+            ) from None
+        if vector.shape != (self.bundle.dimension,) or probabilities.shape != (len(OBSERVATIONS),):
+            raise BundleError(
+                f"the image network of {self.bundle.name} returns {vector.shape} and "
+                f"{probabilities.shape}, the bundle says ({self.bundle.dimension},) and "
+                f"({len(OBSERVATIONS)},); export the bundle again"
+            )
+        if not (np.isfinite(vector).all() and np.isfinite(probabilities).all()):
+            raise BundleError(f"the image network of {self.bundle.name} returned NaN or infinity")
+        return Encoding(vector, self.bundle.space, probabilities)
+
+
+def _prose(hits: tuple[Hit, ...]) -> str:
+    return " ".join(hit.text for hit in hits)
+
+
+def _since(started: float) -> float:
+    return (perf_counter() - started) * 1e3

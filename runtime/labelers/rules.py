@@ -1,0 +1,54 @@
+"""The rule labeler: mention, negation and doubt, in plain Python."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_edge.labelers.anatomy import judge_parts
+from cxr_edge.labelers.scan import normalise, scan
+from cxr_edge.labelers.scope import resolve_mentions
+from cxr_edge.labelers.sentences import split_sentences
+from cxr_edge.labelers.vocabulary import OTHER
+from cxr_edge.labels import NO_FINDING, OBSERVATIONS, SUPPORT_DEVICES, Mention
+
+_STRENGTH = {
+    Mention.BLANK: 0,
+    Mention.NEGATIVE: 1,
+    Mention.UNCERTAIN: 2,
+    Mention.POSITIVE: 3,
+}
+
+
+class RuleLabeler:
+    """Labels sentences and reports by rules that follow the CheXpert labeler's conventions.
+
+    Several mentions of one observation: positive before uncertain before negative. *No Finding* is
+    positive where nothing but support devices is positive or uncertain, other abnormalities
+    ("scoliosis") included; it is blank otherwise, never negative. See ``docs/labels.md``.
+    """
+
+    name = "rules"
+
+    def label(self, text: str) -> NDArray[np.int8]:
+        """Label one sentence or one report.
+
+        Args:
+            text: Any text. Case plays no part.
+
+        Returns:
+            int8 (14,): values of ``Mention``, ``OBSERVATIONS`` order. All blank where the text
+            holds no sentence at all.
+        """
+        sentences = split_sentences(text)
+        labels = [Mention.BLANK] * len(OBSERVATIONS)
+        abnormal = False
+        for sentence in sentences:
+            events = scan(normalise(sentence))
+            for event, value in (*resolve_mentions(events), *judge_parts(events)):
+                present = value in (Mention.POSITIVE, Mention.UNCERTAIN)
+                for column in event.columns:
+                    abnormal = abnormal or (present and column != SUPPORT_DEVICES)
+                    if column != OTHER and _STRENGTH[value] > _STRENGTH[labels[column]]:
+                        labels[column] = value
+        if sentences and not abnormal:
+            labels[NO_FINDING] = Mention.POSITIVE
+        return np.array(labels, dtype=np.int8)

@@ -163,7 +163,7 @@ class Pipeline:
             study=study,
             findings=_prose(draft.findings),
             impression=_prose(draft.impression),
-            sentences=tuple({hit.row: hit for hit in draft.findings + draft.impression}.values()),
+            sentences=tuple(dict.fromkeys(draft.findings + draft.impression)),
             probabilities=encoding.probabilities,
             muted=self.bundle.muted,
             notes=draft.notes,

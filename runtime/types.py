@@ -124,10 +124,11 @@ class Attribute(IntFlag):
 class Hit:
     """One row of the index with its score for one picture."""
 
-    row: int
+    row: int | None
+    """None for a sentence that the report method itself supplies."""
     text: str
     score: float
-    """Cosine or inner product, as the index says."""
+    """Cosine or inner product, as the index says; a probability where ``row`` is None."""
     source: str
     """Where the sentence comes from: a report id of the corpus or a rule of the grammar."""
     labels: tuple[int, ...]

@@ -29,9 +29,7 @@ _CONTAINED_IN = {
     _AT["Atelectasis"]: ("Lung Opacity",),
 }
 
-UNNAMED_NOTE = (
-    "The model sees signs of an abnormality that it cannot name; look at the picture with care."
-)
+UNNAMED = "The radiograph appears abnormal; the abnormality is not characterized by this model."
 
 
 def compose(given: MethodInput) -> Draft:
@@ -50,18 +48,22 @@ def compose(given: MethodInput) -> Draft:
     notes = []
     impression = findings
     if not findings:
-        normal = not gates[NO_FINDING].muted and (
-            probabilities[NO_FINDING] >= gates[NO_FINDING].gate
-        )
-        if normal:
+        normal = probabilities[NO_FINDING] >= gates[NO_FINDING].gate
+        if normal and not gates[NO_FINDING].muted:
             statement = _first(given, _only(given, {NO_FINDING: Mention.POSITIVE}) & usable)
             impression = (statement,) if statement is not None else ()
         else:
-            notes.append(UNNAMED_NOTE)
+            impression = (_unnamed(given),)
     if given.bundle.muted:
         names = ", ".join(name for name in given.bundle.muted if name != "No Finding")
         notes.append(f"Not detected by this model, neither asserted nor excluded here: {names}.")
     return Draft(findings=findings + denied, impression=impression, notes=tuple(notes))
+
+
+def _unnamed(given: MethodInput) -> Hit:
+    """What is said when the picture does not look normal and nothing passes its gate."""
+    abnormal = 1.0 - float(given.encoding.probabilities[NO_FINDING])
+    return Hit(None, UNNAMED, abnormal, "guided", (Mention.BLANK,) * len(OBSERVATIONS))
 
 
 def _by_confidence(given: MethodInput) -> list[int]:

@@ -1,0 +1,141 @@
+"""Reads and checks the attributes that say how the pixels are stored (PS3.3 C.7.6.3)."""
+
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from cxr_edge.dicom.limits import Limits
+from cxr_edge.errors import StudyError
+
+CR = "1.2.840.10008.5.1.4.1.1.1"
+DX_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
+DX_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+ACCEPTED_CLASSES = frozenset({CR, DX_PRESENTATION, SECONDARY_CAPTURE})
+_ASPECT_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """How the stored values lie in PixelData."""
+
+    rows: int
+    columns: int
+    bits_allocated: int
+    """8 or 16."""
+    bits_stored: int
+    high_bit: int
+    signed: bool
+    inverted: bool
+    """MONOCHROME1 or PresentationLUTShape INVERSE."""
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """1 or 2."""
+        return self.bits_allocated // 8
+
+    @property
+    def frame_bytes(self) -> int:
+        """Length of the uncompressed frame."""
+        return self.rows * self.columns * self.bytes_per_pixel
+
+
+def check_sop_class(dataset: Dataset) -> str:
+    """Return the SOPClassUID of an accepted image.
+
+    Raises:
+        StudyError: It is something else than CR, DX for presentation or Secondary Capture.
+    """
+    uid = str(dataset.get("SOPClassUID", "") or "").strip("\0 ")
+    if uid in ACCEPTED_CLASSES:
+        return uid
+    expected = "a CR, DX for presentation or Secondary Capture chest image was expected"
+    if not uid:
+        raise StudyError(f"the file names no SOP class; {expected}")
+    if uid == DX_PROCESSING:
+        raise StudyError(f"the image is DX for processing, not for presentation; {expected}")
+    name = UID(uid).name
+    known = "of a kind this program does not know" if name == uid else f"of the kind {name}"
+    raise StudyError(f"the object is {known}; {expected}")
+
+
+def read_pixel_format(dataset: Dataset, limits: Limits) -> PixelFormat:
+    """Read and check the Image Pixel attributes.
+
+    Raises:
+        StudyError: One is missing, inconsistent, past a limit, or describes an image that is not a
+            single grey frame of square pixels.
+    """
+    rows, columns = _integer(dataset, "Rows"), _integer(dataset, "Columns")
+    smallest, largest = limits.min_side, limits.max_side
+    if min(rows, columns) < smallest:
+        raise StudyError(
+            f"the image has {rows} rows and {columns} columns; at least {smallest} of each are "
+            "needed for a chest radiograph"
+        )
+    if max(rows, columns) > largest or rows * columns > limits.max_pixels:
+        raise StudyError(
+            f"the image states {rows} rows and {columns} columns; at most {largest} a side and "
+            f"{limits.max_pixels // 1_000_000} million pixels are read"
+        )
+    _check_grey_single_frame(dataset)
+    allocated, stored = _integer(dataset, "BitsAllocated"), _integer(dataset, "BitsStored")
+    if allocated not in (8, 16):
+        raise StudyError(f"BitsAllocated is {allocated}; 8 or 16 was expected")
+    high_bit = _integer(dataset, "HighBit", stored - 1)
+    if not 1 <= stored <= allocated or not stored - 1 <= high_bit < allocated:
+        raise StudyError(
+            f"BitsAllocated {allocated}, BitsStored {stored} and HighBit {high_bit} contradict "
+            "each other; export the image again"
+        )
+    representation = _integer(dataset, "PixelRepresentation", 0)
+    if representation not in (0, 1):
+        raise StudyError(f"PixelRepresentation is {representation}; 0 or 1 was expected")
+    _check_square_pixels(dataset)
+    shape = str(dataset.get("PresentationLUTShape", "") or "").strip().upper()
+    photometric = str(dataset.get("PhotometricInterpretation", "")).strip().upper()
+    # Both say the same thing; a MONOCHROME1 image that carries INVERSE is inverted once.
+    inverted = photometric == "MONOCHROME1" or shape == "INVERSE"
+    return PixelFormat(rows, columns, allocated, stored, high_bit, representation == 1, inverted)
+
+
+def _check_grey_single_frame(dataset: Dataset) -> None:
+    photometric = str(dataset.get("PhotometricInterpretation", "") or "").strip().upper()
+    samples = _integer(dataset, "SamplesPerPixel", 1)
+    if samples != 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        kind = photometric if photometric.replace("_", "").isalnum() else "not stated"
+        raise StudyError(
+            f"the image is not grey (PhotometricInterpretation {kind[:16]}, {samples} samples a "
+            "pixel); MONOCHROME1 or MONOCHROME2 with one sample was expected"
+        )
+    frames = _integer(dataset, "NumberOfFrames", 1)
+    if frames != 1:
+        raise StudyError(f"the image has {frames} frames; a single frame was expected")
+
+
+def _check_square_pixels(dataset: Dataset) -> None:
+    """Refuse pixels that are not square: a network trained on square ones would see a chest of
+    another shape. Spacings of zero or less, which some devices write, say nothing.
+    """
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio"):
+        try:
+            first, second = (float(value) for value in dataset.get(keyword) or ())
+        except (TypeError, ValueError):
+            continue
+        if first > 0 and second > 0 and abs(first / second - 1) > _ASPECT_TOLERANCE:
+            raise StudyError(
+                f"the pixels are not square ({keyword}); resample the image to square pixels"
+            )
+
+
+def _integer(dataset: Dataset, keyword: str, default: int | None = None) -> int:
+    value = dataset.get(keyword)
+    if value is None or value == "":
+        if default is None:
+            raise StudyError(f"the header has no {keyword}; an image with it was expected")
+        return default
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise StudyError(f"the header's {keyword} is not one whole number") from None

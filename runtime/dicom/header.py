@@ -1,0 +1,197 @@
+"""Parses a DICOM header up to, and not including, the pixel data.
+
+The file meta group is read first, so that a deflated data set is inflated under a cap in our own
+code; handing such a file to ``dcmread`` would inflate it without one.
+"""
+
+import io
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, BinaryIO, Literal, cast
+
+import pydicom.config
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+
+from cxr_edge.dicom.limits import Limits
+from cxr_edge.dicom.streams import BoundedStream
+from cxr_edge.dicom.syntaxes import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from cxr_edge.errors import StudyError
+
+PIXEL_DATA = 0x7FE00010
+_FLOAT_PIXEL_DATA = (0x7FE00008, 0x7FE00009)
+_LONG_VRS = frozenset({b"OB", b"OW", b"UN"})
+_UNDEFINED = 0xFFFFFFFF
+_INFLATE_STEP = 1 << 20
+
+
+class NotDicomError(StudyError):
+    """The bytes are not DICOM at all; inside a folder such a file is passed over."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """One parsed header."""
+
+    dataset: Dataset
+    """Everything before the pixel data."""
+    transfer_syntax_uid: str
+    pixel_offset: int
+    """Where the value of PixelData begins, in the stream or in ``inflated``."""
+    pixel_length: int | None
+    """Its length in bytes; None where it is undefined (encapsulated)."""
+    inflated: bytes | None = None
+    """The inflated data set of a deflated file, pixel data included; None otherwise."""
+
+
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Keep pydicom from warning: its warnings and log lines quote values of the header."""
+    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_header(stream: IO[bytes], size: int, limits: Limits) -> Header:
+    """Read the header of one DICOM file.
+
+    Args:
+        stream: Seekable, at its beginning.
+        size: Length of the stream in bytes.
+        limits: Caps on header and inflated size.
+
+    Returns:
+        The header, with the place of the pixel data in the stream.
+
+    Raises:
+        NotDicomError: The bytes are not DICOM.
+        StudyError: The header is damaged, or the file has no pixel data.
+    """
+    bounded = BoundedStream(stream, min(size, limits.max_header_bytes))
+    with quiet_pydicom():
+        try:
+            return _read(bounded, stream, size, limits)
+        except StudyError:
+            raise
+        except Exception as error:  # pydicom raises many kinds on damaged input
+            raise StudyError(
+                f"the DICOM header is damaged ({type(error).__name__} while parsing it); "
+                "export the image again"
+            ) from None
+
+
+def _read(bounded: BoundedStream, stream: IO[bytes], size: int, limits: Limits) -> Header:
+    start = bounded.read(132)
+    if not start:
+        raise NotDicomError("the file is empty; a DICOM file was expected")
+    if start[128:132] == b"DICM":
+        meta = read_dataset(cast(BinaryIO, bounded), False, True, stop_when=_after_meta)
+        syntax = str(meta.get("TransferSyntaxUID", "")).strip("\0 ")
+        if not syntax:
+            raise StudyError(
+                "the file meta information names no transfer syntax; export the image again"
+            )
+    else:
+        syntax = _guess_without_preamble(start)
+        bounded.seek(0)
+        meta = read_dataset(cast(BinaryIO, bounded), False, True, stop_when=_after_meta)
+        syntax = str(meta.get("TransferSyntaxUID", "")).strip("\0 ") or syntax
+    if syntax != DEFLATED:
+        return _read_data_set(bounded, syntax, size, limits, None)
+    position = bounded.tell()
+    stream.seek(position)
+    inflated = _inflate(stream.read(size - position), limits.max_inflated_bytes)
+    body = BoundedStream(io.BytesIO(inflated), min(len(inflated), limits.max_header_bytes))
+    return _read_data_set(body, syntax, len(inflated), limits, inflated)
+
+
+def _after_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return tag.group != 2
+
+
+def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return tag >= _FLOAT_PIXEL_DATA[0]
+
+
+def _guess_without_preamble(start: bytes) -> str:
+    """Return the transfer syntax of a file that begins with its first element (PS3.10 7.1 is
+    not met, but old archives hold such files); only groups 2 and 8 can come first.
+    """
+    group = int.from_bytes(start[:2], "little")
+    element_length = int.from_bytes(start[4:8], "little")
+    if len(start) < 16 or group not in (2, 8):
+        raise NotDicomError(
+            "this is not a DICOM file (no DICM marker and no DICOM element at its beginning); "
+            "give a DICOM file, a folder or a zip of them"
+        )
+    if start[4:6].isalpha() and start[4:6].isupper():
+        return EXPLICIT_LITTLE
+    if element_length > 1 << 16:
+        raise NotDicomError(
+            "this is not a DICOM file (its first element has an absurd length); "
+            "give a DICOM file, a folder or a zip of them"
+        )
+    return IMPLICIT_LITTLE
+
+
+def _inflate(data: bytes, cap: int) -> bytes:
+    """Inflate a raw deflate stream (PS3.5 A.5), refusing to grow past ``cap`` bytes."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    parts: list[bytes] = []
+    total = 0
+    pending = data
+    try:
+        while pending and not inflater.eof:
+            part = inflater.decompress(pending, _INFLATE_STEP)
+            total += len(part)
+            if total > cap:
+                raise StudyError(
+                    f"the deflated data set grows past {cap >> 20} MiB; refused, because no "
+                    "radiograph needs that much"
+                )
+            parts.append(part)
+            pending = inflater.unconsumed_tail
+            if not part and not pending:
+                break
+    except zlib.error:
+        raise StudyError(
+            "the deflated data set is damaged and cannot be inflated; export the image again"
+        ) from None
+    return b"".join(parts)
+
+
+def _read_data_set(
+    bounded: BoundedStream, syntax: str, size: int, limits: Limits, inflated: bytes | None
+) -> Header:
+    if len(syntax) > 64 or not syntax.replace(".", "").isdigit():
+        raise StudyError("the transfer syntax is not a UID; export the image again")
+    little = syntax != EXPLICIT_BIG
+    implicit = syntax == IMPLICIT_LITTLE
+    dataset = read_dataset(cast(BinaryIO, bounded), implicit, little, stop_when=_at_pixels)
+    order: Literal["little", "big"] = "little" if little else "big"
+    start = bounded.tell()
+    head = bounded.read(12)
+    if len(head) < 8:
+        if bounded.tell() >= limits.max_header_bytes:
+            raise StudyError(
+                f"the header is longer than {limits.max_header_bytes >> 20} MiB; refused"
+            )
+        raise StudyError(
+            "the file holds no pixel data or is cut off before it; an image was expected"
+        )
+    tag = int.from_bytes(head[:2], order) << 16 | int.from_bytes(head[2:4], order)
+    if tag in _FLOAT_PIXEL_DATA:
+        raise StudyError("the pixels are floating point; a radiograph of integers was expected")
+    if tag != PIXEL_DATA:
+        raise StudyError("the file holds no pixel data; an image was expected")
+    if not implicit and head[4:6].isalpha() and head[4:6].isupper():
+        if head[4:6] not in _LONG_VRS:
+            raise StudyError("the pixel data has an impossible value representation")
+        length, offset = int.from_bytes(head[8:12], order), start + 12
+    else:
+        length, offset = int.from_bytes(head[4:8], order), start + 8
+    return Header(dataset, syntax, offset, None if length == _UNDEFINED else length, inflated)

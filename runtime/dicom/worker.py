@@ -1,0 +1,237 @@
+"""Decodes compressed pixels in a separate, limited process, so that no codec can harm this one.
+
+On Linux the process has a limit on its address space, its processor time and the wall clock. On
+other Unix systems the limits hold as far as the kernel enforces them (macOS does not enforce
+RLIMIT_AS); the time-out always holds. On Windows compressed images are refused.
+"""
+
+import contextlib
+import importlib.util
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_edge.dicom.limits import Limits
+from cxr_edge.errors import DecoderUnavailable, StudyError
+
+_PROGRAM = Path(__file__).with_name("decode_child.py")
+_START_SECONDS = 30.0
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class _WorkerLost(Exception):
+    """The process ended, was killed, or ran out of time."""
+
+
+class DecodeWorker:
+    """One decode process, started when first needed and again after it was lost.
+
+    Safe to share between threads: one decode runs at a time.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        """Keep the limits; no process is started yet."""
+        self._limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._descriptor = -1
+        self._ready = False
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start the process without waiting for it, so that it loads while headers are read.
+
+        Raises:
+            DecoderUnavailable: No decoder is installed, or the platform cannot limit one.
+        """
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._discard()
+        if os.name != "posix":
+            raise DecoderUnavailable(
+                "compressed pixel data is decoded in a limited process, which needs Linux or "
+                "macOS; store the image uncompressed (Explicit VR Little Endian)"
+            )
+        if importlib.util.find_spec("imagecodecs") is None:
+            raise DecoderUnavailable(
+                "the pixel data is compressed and no decoder is installed; "
+                "install one with: pip install 'cxr-edge[codecs]'  (package imagecodecs)"
+            )
+        self._descriptor = _anonymous_file()
+        # -P keeps the current folder, which may hold anything, off the module path.
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-P", str(_PROGRAM)),
+                *(str(self._descriptor), str(self._limits.worker_memory_bytes)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(self._descriptor,),
+            env={**os.environ, **dict.fromkeys(_THREAD_VARIABLES, "1")},
+        )
+        self._ready = False
+
+    def decode(
+        self, codec: str, data: bytes, rows: int, columns: int, channels: int = 1
+    ) -> NDArray[np.generic]:
+        """Decode one image.
+
+        Args:
+            codec: A name of ``decode_child.FUNCTIONS``.
+            data: The codestream.
+            rows: Rows that were agreed with the codestream's own header.
+            columns: Columns, likewise.
+            channels: Most channels the caller can use.
+
+        Returns:
+            (rows, columns) or (rows, columns, channels), of the decoder's integer type.
+
+        Raises:
+            DecoderUnavailable: No decoder is installed.
+            StudyError: The decoder refused the stream, crashed, or passed a limit.
+        """
+        with self._lock:
+            self.start()
+            try:
+                reply = self._exchange(codec, data, rows, columns)
+            except _WorkerLost as lost:
+                self._discard()
+                raise StudyError(
+                    f"the decoder of the pixel data was stopped: {lost}; the image is damaged or "
+                    "hostile, export it again"
+                ) from None
+            if "error" in reply:
+                raise StudyError(
+                    f"the compressed pixel data cannot be decoded: {reply['error']}; "
+                    "export the image again"
+                )
+            return self._collect(reply, rows, columns, channels)
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            self._discard()
+
+    def __enter__(self) -> "DecodeWorker":
+        """Return self."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the process."""
+        self.close()
+
+    def _exchange(self, codec: str, data: bytes, rows: int, columns: int) -> dict[str, Any]:
+        if not self._ready:
+            self._receive(_START_SECONDS)
+            self._ready = True
+        os.ftruncate(self._descriptor, 0)
+        _write_all(self._descriptor, data)
+        request = {
+            "codec": codec,
+            "bytes": len(data),
+            "rows": rows,
+            "columns": columns,
+            "cpu_seconds": self._limits.worker_cpu_seconds,
+        }
+        process = self._running()
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
+        except OSError:
+            raise _WorkerLost(self._ending()) from None
+        return self._receive(self._limits.worker_timeout_seconds)
+
+    def _receive(self, seconds: float) -> dict[str, Any]:
+        stdout = self._running().stdout
+        assert stdout is not None
+        deadline = time.monotonic() + seconds
+        received = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(stdout, selectors.EVENT_READ)
+            while not received.endswith(b"\n"):
+                left = deadline - time.monotonic()
+                if left <= 0 or not selector.select(left):
+                    raise _WorkerLost(f"it took longer than {seconds:.0f} s")
+                part = os.read(stdout.fileno(), 1 << 16)
+                if not part:
+                    raise _WorkerLost(self._ending())
+                received += part
+        reply: dict[str, Any] = json.loads(received)
+        return reply
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        assert self._process is not None
+        return self._process
+
+    def _ending(self) -> str:
+        """Say how the process ended, waiting for a moment because its pipe closes first."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._running().wait(timeout=5)
+            return f"it crashed (signal {-code})" if code < 0 else f"it ended (status {code})"
+        return "it closed its output"
+
+    def _collect(
+        self, reply: dict[str, Any], rows: int, columns: int, channels: int
+    ) -> NDArray[np.generic]:
+        kind, shape = np.dtype(reply["dtype"]), tuple(reply["shape"])
+        count = 1 if len(shape) == 2 else shape[2]
+        if kind.kind not in "iu" or kind.itemsize > 2:
+            raise StudyError("the compressed pixel data is not of 8 or 16 bit integers")
+        if shape[:2] != (rows, columns) or len(shape) > 3 or count > channels:
+            raise StudyError(
+                f"the compressed pixel data has {count} channels where at most {channels} "
+                "were expected; a grey image was expected"
+            )
+        image = np.empty(shape, kind)
+        view = memoryview(image).cast("B")
+        position = 0
+        while position < len(view):
+            got = os.preadv(self._descriptor, [view[position:]], position)
+            if got == 0:
+                raise StudyError("the decoder returned too few pixels; export the image again")
+            position += got
+        return image
+
+    def _discard(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+            self._process = None
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _anonymous_file() -> int:
+    if sys.platform == "linux":
+        return os.memfd_create("cxr-edge-pixels")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    position = 0
+    while position < len(view):
+        position += os.pwrite(descriptor, view[position:], position)

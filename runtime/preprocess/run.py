@@ -1,0 +1,166 @@
+"""Runs a recipe on one image."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_edge.errors import StudyError
+from cxr_edge.preprocess.recipe import (
+    Crop,
+    Normalise,
+    Pad,
+    Quantise,
+    Recipe,
+    Repeat,
+    Resize,
+    Scale,
+    Standardise,
+    Step,
+)
+from cxr_edge.preprocess.resample import Kernel, resize, resize_columns, resize_rows
+from cxr_edge.preprocess.tone import Tone, make_tone
+from cxr_edge.types import SourceImage
+
+Float32 = NDArray[np.float32]
+
+
+def apply(recipe: Recipe, image: SourceImage) -> Float32:
+    """Turn an image into a network's input.
+
+    Args:
+        recipe: What to do.
+        image: Stored values and what they mean.
+
+    Returns:
+        float32 (1, C, H, W).
+
+    Raises:
+        StudyError: The image is constant, or smaller than a crop of the recipe.
+    """
+    tone = make_tone(recipe.tone, image)
+    steps = list(recipe.steps)
+    masked = any(isinstance(step, Standardise) for step in steps)
+    mask = _valid_mask(image) if masked else None
+    if recipe.fast and isinstance(steps[0], Resize):
+        first = steps.pop(0)
+        assert isinstance(first, Resize)
+        height, width = target_size(first, *image.stored.shape)
+        picture = tone_and_resize(image.stored, tone, height, width, _kernel(first))
+        mask = mask if mask is None else resize(mask, height, width, _kernel(first))
+    else:
+        picture = tone.apply(image.stored)
+    for step in steps:
+        if isinstance(step, Pad) and mask is None:
+            mask = np.ones(picture.shape[-2:], np.float32)
+        picture = _apply_step(step, picture, mask)
+        if mask is not None and isinstance(step, Resize | Crop):
+            mask = _apply_step(step, mask, None)
+        elif mask is not None and isinstance(step, Pad):
+            mask = _apply_step(Pad(0.0), mask, None)
+    channels = picture if picture.ndim == 3 else picture[None]
+    return np.ascontiguousarray(channels[None], np.float32)
+
+
+def tone_and_resize(
+    stored: NDArray[np.generic], tone: Tone, height: int, width: int, kernel: Kernel
+) -> Float32:
+    """Tone and resize in one pass over the stored values, a few rows at a time.
+
+    Clipping and tables come before the weights, so the result is that of toning the whole picture
+    first; only the linear part waits until the picture is small.
+
+    Returns:
+        float32 (height, width), 0..1 (bicubic and lanczos may overshoot).
+    """
+    rows, columns = stored.shape
+    buffer: Float32 = np.empty((0, columns), np.float32)
+
+    def read(first: int, last: int) -> Float32:
+        nonlocal buffer
+        if len(buffer) < last - first:
+            buffer = np.empty((last - first, columns), np.float32)
+        return tone.clip(stored[first:last], buffer)
+
+    tall = resize_rows(read, rows, columns, height, kernel)
+    return tone.finish(resize_columns(tall, width, kernel))
+
+
+def target_size(step: Resize, height: int, width: int) -> tuple[int, int]:
+    """Return rows and columns after a resize of a picture of ``height`` x ``width``."""
+    if step.height is not None and step.width is not None:
+        return step.height, step.width
+    side = step.longest or step.shortest or 1
+    reference = max(height, width) if step.longest is not None else min(height, width)
+    return max(round(height * side / reference), 1), max(round(width * side / reference), 1)
+
+
+def _kernel(step: Resize) -> Kernel:
+    return Kernel(step.kernel, step.antialias, step.align_corners)
+
+
+def _valid_mask(image: SourceImage) -> Float32 | None:
+    """Return 1 where a pixel is neither padding nor outside the borders; None where all are."""
+    if image.padding is None and image.region is None:
+        return None
+    mask = np.ones(image.stored.shape, np.float32)
+    if image.padding is not None:
+        low, high = image.padding
+        mask[(image.stored >= low) & (image.stored <= high)] = 0.0
+    if image.region is not None:
+        top, bottom, left, right = image.region
+        inside = np.zeros_like(mask)
+        inside[top:bottom, left:right] = mask[top:bottom, left:right]
+        mask = inside
+    return mask
+
+
+def _apply_step(step: Step, picture: Float32, mask: Float32 | None) -> Float32:
+    """Apply one step to float32 (H, W) or (C, H, W)."""
+    match step:
+        case Resize():
+            height, width = target_size(step, *picture.shape[-2:])
+            if picture.ndim == 2:
+                return resize(picture, height, width, _kernel(step))
+            return np.stack([resize(plane, height, width, _kernel(step)) for plane in picture])
+        case Pad(fill):
+            return _pad(picture, fill)
+        case Crop(height, width):
+            return _crop(picture, height, width)
+        case Quantise(rounding):
+            rounded = np.rint if rounding == "nearest" else np.floor
+            return np.asarray(rounded(np.clip(picture, 0, 1) * np.float32(255)) / 255, np.float32)
+        case Scale(factor):
+            return picture * np.float32(factor)
+        case Normalise(mean, std):
+            channels = picture if picture.ndim == 3 else picture[None]
+            offset, divisor = np.float32(mean)[:, None, None], np.float32(std)[:, None, None]
+            return np.asarray((channels - offset) / divisor, np.float32)
+        case Standardise(epsilon):
+            return _standardise(picture, mask, epsilon)
+        case Repeat(channels):
+            return np.repeat(picture if picture.ndim == 3 else picture[None], channels, axis=0)
+
+
+def _pad(picture: Float32, fill: float) -> Float32:
+    height, width = picture.shape[-2:]
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    padded = np.full((*picture.shape[:-2], side, side), fill, np.float32)
+    padded[..., top : top + height, left : left + width] = picture
+    return padded
+
+
+def _crop(picture: Float32, height: int, width: int) -> Float32:
+    rows, columns = picture.shape[-2:]
+    if rows < height or columns < width:
+        raise StudyError(
+            f"the resized picture of {rows} x {columns} is smaller than the recipe's crop of "
+            f"{height} x {width}"
+        )
+    top, left = (rows - height) // 2, (columns - width) // 2
+    return picture[..., top : top + height, left : left + width]
+
+
+def _standardise(picture: Float32, mask: Float32 | None, epsilon: float) -> Float32:
+    valid = picture if mask is None else picture[..., mask >= 0.5]
+    mean, deviation = valid.mean(dtype=np.float64), valid.std(dtype=np.float64)
+    return np.asarray((picture - np.float32(mean)) / np.float32(deviation + epsilon), np.float32)

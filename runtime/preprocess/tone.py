@@ -1,0 +1,243 @@
+"""The tone stage: stored values to grey values 0..1 in the MONOCHROME2 sense.
+
+Every stage is a map of the stored value alone once its statistics are known, either linear between
+two clipping points or a table. So it can be applied to a few rows at a time while they are being
+resized, with the same result as toning the whole picture first.
+
+``voi``: modality, then the VOI LUT or window (PS3.3 C.11.2), full range where there is none.
+``minmax``: modality, then the range of the valid pixels. ``minmax+equalise`` and ``max+equalise``
+repeat how the 8-bit releases of MIMIC-CXR and CheXpert were made.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_edge.errors import StudyError
+from cxr_edge.types import LookupTable, SourceImage, Window
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+STAGES = ("voi", "minmax", "minmax+equalise", "max+equalise")
+
+
+@dataclass(frozen=True)
+class Tone:
+    """A map from stored value to grey value."""
+
+    low: float = 0.0
+    high: float = 1.0
+    """Stored values the result is clipped at; ``low`` gives 0 and ``high`` 1, or the reverse."""
+    inverted: bool = False
+    table: Float32 | None = None
+    """float32 (256,) or (65536,), by stored value read as unsigned; replaces the line."""
+
+    def apply(self, stored: NDArray[np.generic]) -> Float32:
+        """Return float32 of the same shape, 0..1."""
+        return self.finish(self.clip(stored))
+
+    def clip(self, stored: NDArray[np.generic], buffer: Float32 | None = None) -> Float32:
+        """Do the part of the map that is not linear, and so must come before a resize.
+
+        Args:
+            stored: Stored values (rows, columns).
+            buffer: float32 with at least as many rows; overwritten and returned in part.
+        """
+        if self.table is not None:
+            index = stored.view(f"u{stored.itemsize}")
+            return self.table[index]
+        target = np.empty(stored.shape, np.float32) if buffer is None else buffer[: len(stored)]
+        np.clip(stored, self.low, self.high, out=target, dtype=np.float32)
+        return target
+
+    def finish(self, clipped: Float32) -> Float32:
+        """Do the linear part, after which values are 0..1 (a resize kernel may overshoot)."""
+        if self.table is not None:
+            return clipped
+        scale = 1.0 / (self.high - self.low)
+        if self.inverted:
+            return np.asarray((self.high - clipped) * np.float32(scale), np.float32)
+        return np.asarray((clipped - self.low) * np.float32(scale), np.float32)
+
+
+def make_tone(stage: str, image: SourceImage) -> Tone:
+    """Return the map of one image.
+
+    Args:
+        stage: A name of ``STAGES``.
+        image: The image, with its statistics taken over pixels that are neither padding nor
+            outside shutter and collimator.
+
+    Raises:
+        StudyError: The image is constant, so that no map exists.
+    """
+    if stage.endswith("+equalise"):
+        return Tone(table=_equalised(stage, image))
+    tone = _linear(stage, image)
+    if tone is None:
+        return Tone(table=_black_padding(_voi_table(stage, image), image))
+    if image.padding is not None and not _padding_is_black(tone, image.padding):
+        codes = _codes(image.stored)
+        return Tone(table=_black_padding(tone.apply(codes[None])[0], image))
+    return tone
+
+
+def valid_histogram(image: SourceImage) -> tuple[Float64, NDArray[np.int64]]:
+    """Count the stored values of the valid pixels.
+
+    Returns:
+        The stored value of each code, float64 (256,) or (65536,), and the counts by code.
+
+    Raises:
+        StudyError: No pixel is valid.
+    """
+    stored = image.stored
+    if image.region is not None:
+        top, bottom, left, right = image.region
+        stored = stored[top:bottom, left:right]
+    codes = _codes(image.stored).astype(np.float64)
+    counts = np.zeros(len(codes), np.int64)
+    for start in range(0, len(stored), 256):
+        block = np.ascontiguousarray(stored[start : start + 256]).view(f"u{stored.itemsize}")
+        counts += np.bincount(block.ravel(), minlength=len(codes))
+    if image.padding is not None:
+        counts[(codes >= image.padding[0]) & (codes <= image.padding[1])] = 0
+    if not counts.any():
+        raise StudyError("every pixel of the image is padding; a radiograph was expected")
+    return codes, counts
+
+
+def _codes(stored: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return every stored value there can be, in the order of its unsigned code."""
+    unsigned = np.arange(1 << 8 * stored.itemsize, dtype=f"u{stored.itemsize}")
+    return unsigned.view(stored.dtype)
+
+
+def _range(image: SourceImage) -> tuple[float, float]:
+    """Return the least and the largest valid stored value."""
+    if image.padding is None:
+        stored = image.stored
+        if image.region is not None:
+            top, bottom, left, right = image.region
+            stored = stored[top:bottom, left:right]
+        low, high = float(stored.min()), float(stored.max())  # type: ignore[arg-type]
+    else:
+        codes, counts = valid_histogram(image)
+        present = codes[counts > 0]
+        low, high = float(present.min()), float(present.max())
+    if low == high:
+        raise StudyError("every pixel of the image has the same value; a radiograph was expected")
+    return low, high
+
+
+def _linear(stage: str, image: SourceImage) -> Tone | None:
+    """Return the tone as a line over stored values, or None where it is not one."""
+    window = image.window if stage == "voi" else None
+    if image.modality_lut is not None or (stage == "voi" and image.voi_lut is not None):
+        return None
+    flipped = image.inverted != (image.slope < 0)
+    if window is None:
+        return Tone(*_range(image), inverted=flipped)
+    if window.function == "LINEAR" and window.width > 1:
+        middle, half = window.center - 0.5, (window.width - 1) / 2
+    elif window.function == "LINEAR_EXACT":
+        middle, half = window.center, window.width / 2
+    else:
+        return None
+    ends = ((middle + side * half - image.intercept) / image.slope for side in (-1, 1))
+    low, high = sorted(ends)
+    return Tone(low, high, inverted=flipped) if np.float32(low) < np.float32(high) else None
+
+
+def _padding_is_black(tone: Tone, padding: tuple[int, int]) -> bool:
+    return padding[0] >= tone.high if tone.inverted else padding[1] <= tone.low
+
+
+def _black_padding(table: Float32, image: SourceImage) -> Float32:
+    if image.padding is not None:
+        codes = _codes(image.stored).astype(np.int64)
+        table[(codes >= image.padding[0]) & (codes <= image.padding[1])] = 0.0
+    return table
+
+
+def _modality(image: SourceImage) -> Float64:
+    """Return the output of the modality stage for every code."""
+    codes = _codes(image.stored).astype(np.float64)
+    if image.modality_lut is not None:
+        return _look_up(image.modality_lut, codes)
+    return codes * image.slope + image.intercept
+
+
+def _look_up(lut: LookupTable, values: Float64) -> Float64:
+    places = np.clip(np.rint(values) - lut.first, 0, len(lut.values) - 1).astype(np.int64)
+    return lut.values[places].astype(np.float64)
+
+
+def _voi_table(stage: str, image: SourceImage) -> Float32:
+    values = _modality(image)
+    if stage == "voi" and image.voi_lut is not None:
+        grey = _look_up(image.voi_lut, values) / ((1 << image.voi_lut.bits) - 1)
+    elif stage == "voi" and image.window is not None:
+        grey = _windowed(image.window, values)
+    else:
+        _, counts = valid_histogram(image)
+        present = values[counts > 0]
+        low, high = present.min(), present.max()
+        if low == high:
+            raise StudyError("the Modality LUT leaves one grey value; a radiograph was expected")
+        grey = (values - low) / (high - low)
+    grey = np.clip(grey, 0.0, 1.0)
+    return (1.0 - grey if image.inverted else grey).astype(np.float32)
+
+
+def _windowed(window: Window, values: Float64) -> Float64:
+    """Apply a window that is not a plain line; PS3.3 C.11.2.1.2.1 and C.11.2.1.3."""
+    if window.function == "SIGMOID":
+        exponent = np.clip(-4.0 * (values - window.center) / window.width, -700.0, 700.0)
+        return np.asarray(1.0 / (1.0 + np.exp(exponent)))
+    threshold = window.center - (0.5 if window.function == "LINEAR" else 0.0)
+    return (values > threshold).astype(np.float64)
+
+
+def _equalised(stage: str, image: SourceImage) -> Float32:
+    """Return the table of an 8-bit release: 8 bits, inversion, histogram equalisation."""
+    codes, counts = valid_histogram(image)
+    # Those releases were made from stored values; a rescale with a positive slope changes nothing
+    # for min-max, and for division by the maximum the intercept was never seen.
+    plain = image.modality_lut is None and image.slope > 0
+    values = codes if plain else _modality(image)
+    present = values[counts > 0]
+    top = present.max()
+    if stage == "minmax+equalise":
+        low = present.min()
+        spread = top - low or 1.0
+        levels = np.floor(255.0 * np.clip((values - low) / spread, 0.0, 1.0))
+    else:
+        levels = np.clip(np.rint(np.abs(values * (255.0 / top if top else 0.0))), 0.0, 255.0)
+    grey = levels.astype(np.uint8)
+    if image.inverted:
+        grey = 255 - grey
+    histogram = np.bincount(grey, weights=counts, minlength=256).astype(np.int64)
+    table = (equalisation(histogram)[grey] / np.float32(255.0)).astype(np.float32)
+    return _black_padding(table, image)
+
+
+def equalisation(histogram: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return the map of histogram equalisation as OpenCV's ``equalizeHist`` defines it.
+
+    Args:
+        histogram: int64 (256,), not all zero.
+
+    Returns:
+        uint8 (256,). A constant picture is left as it is.
+    """
+    first = int(np.flatnonzero(histogram)[0])
+    total = int(histogram.sum())
+    rest = total - int(histogram[first])
+    if rest == 0:
+        return np.full(256, first, np.uint8)
+    scale = np.float32(255.0) / np.float32(rest)
+    sums = np.cumsum(histogram) - histogram[: first + 1].sum()
+    sums[: first + 1] = 0
+    return np.rint(sums.astype(np.float32) * scale).clip(0, 255).astype(np.uint8)

@@ -9,6 +9,7 @@ from cxr_edge.labels import Mention
 _JUDGEMENT: dict[Cue, Mention] = {
     Cue.NORMAL: Mention.NEGATIVE,
     Cue.ENLARGED: Mention.POSITIVE,
+    Cue.PROMINENT: Mention.UNCERTAIN,
     Cue.BORDERLINE: Mention.UNCERTAIN,
 }
 _JOINS = frozenset((Cue.COMMA, Cue.AND, Cue.OR))

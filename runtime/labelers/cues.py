@@ -7,6 +7,8 @@ The idea of cues with a direction and an end is NegEx's (Chapman et al., J Biome
 
 from enum import Enum, auto
 
+from cxr_edge.labelers.patterns import pattern
+
 
 class Cue(Enum):
     """What a word does to the mentions around it."""
@@ -40,125 +42,163 @@ class Cue(Enum):
     """A quality only an affirmed thing has: "small", "left"; ends a negation after a comma."""
     NORMAL = auto()
     ENLARGED = auto()
+    PROMINENT = auto()
     BORDERLINE = auto()
     STABLE = auto()
 
 
-_NOT = r"(?:not|n't|never)"
-_HEDGE = (
-    r"(?:(?:definitely|definite|clearly|significantly|appreciably|grossly|overtly|convincingly|"
-    r"completely|entirely|particularly|markedly|acutely|obviously|otherwise|currently|well|readily|"
-    r"well-?|also|now|been|be|being|felt to be|thought to be|considered) )*"
-)
-_SEEN = (
-    r"(?:seen|identified|visuali[sz]ed|present|demonstrated|noted|appreciated|evident|detected|"
-    r"observed|apparent|visible|found|shown|recogni[sz]ed|discerned|suggested|defined)"
-)
-_SIZE = r"(?:enlarged|widened|prominent|dilated|increased|large|big)"
+_NAMES = {
+    "not": "not | n't | never",
+    "be": "is | are | was | were",
+    "how": """
+        definitely | definite | clearly | significantly | appreciably | grossly | overtly
+        convincingly | completely | entirely | particularly | markedly | acutely | obviously
+        otherwise | currently | well | readily | also | now | been | be | being | felt to be
+        thought to be | considered
+    """,
+    "seen": """
+        seen | identified | visuali[sz]ed | present | demonstrated | noted | appreciated | evident
+        detected | observed | apparent | visible | found | shown | recogni[sz]ed | discerned
+        suggested | defined
+    """,
+    "grown": "enlarged | widened | prominent | dilated | increased | large | big",
+    "cannot": "can ?not | can't | could not | difficult to | unable to | does not | do not | not",
+    "poorly": "poorly | incompletely | suboptimally | not (?:well|fully|adequately|completely)",
+    "perhaps": """
+        may | might | could | can | would | possibly | perhaps | maybe | probably | presumably
+        potentially
+    """,
+    "mean": """
+        also | well | possibly | either | still | be | represent | reflect | indicate | include
+        suggest | relate | related | due | secondary | have | a | the | to | with | consistent
+        compatible | simply | just | partially | partly | reflecting | representing | presence | of
+        indicative | relating | simulate | mimic
+    """,
+    "worry": r"""
+        concern\w* | suspicio(?:us|n) | worrisome | worry | question\w* | suggesti(?:ve|on)
+        possibility | consider\w* | differential(?: \w+){0,2} | diagnos\w+ | likelihood | symptoms?
+    """,
+    "doubted": """
+        suspected | questioned | possible | considered | favou?red | presumed | questionable
+        suggested | less likely | a possibility | probable | a consideration | raised | uncertain
+        equivocal | indeterminate
+    """,
+}
 
-CUES: tuple[tuple[Cue, str], ...] = (
+_ROWS: tuple[tuple[Cue, str], ...] = (
     # Doubt that contains a negation comes before the negation.
     (
         Cue.DOUBT_BACK,
-        r"(?:can ?not|could not|can't|is not|are not|not|never) (?:be )?(?:\w+ )?(?:entirely |completely "
-        r"|definitely )?(?:excluded|ruled out)|(?:may|might|could|can) (?:also |well )?"
-        r"(?:be (?:present|seen|considered|possible)|have this appearance|appear like this)",
-    ),
-    (
-        Cue.DOUBT_BACK,
-        r"(?:is|are) (?:poorly|incompletely|suboptimally|not (?:well|fully|adequately|completely)) "
-        r"(?:evaluated|visuali[sz]ed|assessed|seen)|(?:not|n't) (?:well )?evaluated|"
-        r"not (?:clearly|well) (?:seen|visuali[sz]ed)|(?:is|are) obscured",
+        r"""
+        <cannot> (?:be )?(?:\w+ )?(?:entirely |completely )?(?:excluded|ruled out)
+        (?:is|are) not (?:\w+ )?(?:excluded|ruled out) | <be> <poorly> (?:seen|assessed|evaluated)
+        <be> <poorly> visuali[sz]ed | not (?:well )?evaluated | not (?:clearly|well) visuali[sz]ed
+        not (?:clearly|well) seen | <be> obscured
+        (?:may|might|could|can) (?:also |well )?be (?:present|seen|considered|possible)
+        (?:may|might|could|can) (?:also |well )?have this appearance
+        """,
     ),
     (
         Cue.DOUBT,
-        r"(?:can ?not|can't|could not|difficult to|unable to|not|does not|do not) "
-        r"(?:\w+ )?(?:exclude|rule out|entirely exclude)|no evidence to rule out|"
-        r"to (?:exclude|rule out|evaluate for|assess for)|(?:evaluat\w+|assess\w*) for|"
-        r"correlat\w+ (?:\w+ )?(?:for|with)(?: (?:any )?(?:signs?|symptoms?|evidence)"
-        r"(?: (?:or|and) \w+)?(?: of)?)?|exclu(?:de|sion of)|r/o|rule out",
+        r"""
+        <cannot> (?:\w+ )?(?:entirely )?(?:exclude|rule out) | no evidence to rule out
+        to (?:exclude|rule out|evaluate for|assess for) | (?:evaluat|assess)\w* for
+        for (?:the )?evaluation of | exclu(?:de|sion of) | r/o | rule out
+        correlat\w+ (?:\w+ )?(?:for|with)(?: (?:any )?(?:signs?|symptoms?|evidence)(?: of)?)?
+        """,
     ),
     # "No new" says nothing about old ones.
     (
         Cue.DOUBT,
-        r"no (?:definite |significant |acute )?new(?: (?:area|areas|foci|focus|evidence) of)?",
+        r"no (?:definite |significant |acute )?new(?: (?:areas?|foci|focus|evidence) of)?",
     ),
     (
         Cue.SKIP,
-        r"(?:no|without|not) (?:\w+ )?(?:\w+ )?(?:interval )?chang(?:e|es|ed)(?: in| from| since)?|"
-        r"no (?:\w+ )?(?:improvement|increase|decrease|worsening|progression)(?: in| of)?|"
-        r"no (?:prior|previous|comparison)\w*(?: \w+){0,2}|not (?:only|necessarily)|no\. ?\d",
+        r"""
+        (?:no|without|not) (?:\w+ ){0,2}chang(?:e|es|ed)(?: in| from| since)?
+        no (?:\w+ )?(?:improvement|increase|decrease|worsening|progression)(?: in| of)?
+        no (?:prior|previous|comparison)\w*(?: \w+){0,2} | not (?:only|necessarily) | no\. ?\d
+        age[ -]indeterminate
+        """,
     ),
     # Judgements of size.
     (
         Cue.BORDERLINE,
-        r"(?:at |within |near |in )*(?:the )?upper[ -](?:limits?|range|end|normal)(?: of)?(?: the)?"
-        r"(?: normal)?(?: limits| range)?(?: (?:for|in) size)?|(?:high|top|upper)[ -](?:limits? of )?"
-        r"normal(?: limits)?|borderline(?: (?:enlarged|prominent|large|enlargement))?(?! cardiomeg)|"
-        r"(?:normal|upper)[ -]to[ -](?:\w+ )?(?:mildly |slightly |minimally )?enlarged",
+        r"""
+        (?:at |within |near |in )*(?:the )?upper[ -](?:limits?|range|end|normal)(?: of)?(?: normal)?
+        (?:high|top|upper)[ -](?:limits? of )?normal(?: limits)?
+        borderline(?: (?:enlarged|prominent|large|enlargement))?(?! cardiomeg)
+        (?:normal|upper)[ -]to[ -](?:\w+ )?(?:mildly |slightly |minimally )?enlarged
+        """,
     ),
     (
         Cue.NORMAL,
-        rf"(?:is|are|was|were|does|do|isn't|aren't)? ?{_NOT} (?:appear (?:to be )?)?{_HEDGE}{_SIZE}|"
-        rf"non ?-?(?:enlarged|dilated|widened)|no (?:evidence of )?(?:\w+ )?(?:enlargement|widening)"
-        rf"(?! of (?:the )?(?:heart|cardi|mediast))|(?:within|in) (?:\w+ )?(?:normal (?:limits|range)"
-        rf"|limits of normal|limits)|normal(?:ly)?(?: limits)?|unremarkable|wnl|"
-        rf"without (?:\w+ )?abnormalit\w+|no abnormalit\w+|intact|clear(?! of\b)|midline|sharp|preserved",
+        r"""
+        (?:<be>|does|do)? ?<not> (?:appear (?:to be )?)?(?:<how> )*<grown>
+        non[ ]?-?(?:enlarged|dilated|widened)
+        no (?:evidence of )?(?:\w+ )?(?:enlargement|widening)(?! of (?:the )?(?:heart|card|mediast))
+        (?:within|in) (?:\w+ )?(?:normal (?:limits|range)|limits of normal|limits)
+        normal(?:ly)?(?: limits)? | unremarkable | wnl | without (?:\w+ )?abnormalit\w+
+        no abnormalit\w+ | intact | clear(?! of\b) | midline | sharp | preserved
+        """,
     ),
+    (Cue.ENLARGED, r"enlarged | enlargement | widened | widening | large | big | increased?"),
+    (Cue.ENLARGED, r"globular | enlarging"),
     (
-        Cue.ENLARGED,
-        r"enlarged|enlargement|widened|widening|large|big|increased|prominent|accentuated|coarse\w*|"
-        r"globular|thickened|enlarging|prominence|fullness",
+        Cue.PROMINENT,
+        r"prominent | prominence | fullness | full | accentuated | coarse\w* | thickened",
     ),
-    (Cue.STABLE, r"stable|unchanged|similar|(?:again )?obscured"),
+    (Cue.STABLE, r"stable | unchanged | similar | (?:again )?obscured"),
     # Negation.
     (
         Cue.DENY_BACK,
-        rf"(?:is|are|was|were|has|have|had)? ?(?:{_NOT}|no longer) {_HEDGE}{_SEEN}|"
-        r"(?:is|are|was|were) (?:\w+ )?absent|(?:has|have) (?:\w+ )?(?:resolved|cleared|disappeared)|"
-        r"(?:is|are|was|were|has been|have been) (?:\w+ )?(?:resolved|removed|excluded|withdrawn)|"
-        r"resolved|removed|unlikely|previously (?:\w+ )?(?:demonstrated|visualized|seen|described) "
-        r"(?:\w+ )*?(?:resolved|gone)|with (?:interval )?(?:resolution|clearing)|"
-        r"(?:interval )?(?:resolution|clearing)(?! of)|absent|negative(?! for)",
+        r"""
+        (?:<be>|has|have|had)? ?(?:<not>|no longer) (?:<how> )*<seen>
+        <be> (?:\w+ )?absent | (?:has|have) (?:\w+ )?(?:resolved|cleared|disappeared)
+        (?:<be>|has been|have been) (?:\w+ )?(?:resolved|removed|excluded|withdrawn)
+        resolved | removed | unlikely | absent | negative(?! for)
+        (?:with )?(?:interval )?(?:resolution|clearing)(?! of)
+        """,
     ),
     (
         Cue.DENY,
-        r"no longer|nor|neither|no|without|w/o|free (?:of|from)|clear(?:ed|ing)? (?:of|from)|"
-        r"negative for|absence of|lack of|rather than|(?:resolution|disappearance|removal|clearing|"
-        r"drainage|withdrawal|evacuation) of|not|never|n't|unlikely to (?:be|"
-        r"represent|reflect)|absent|resolved|nothing to suggest|devoid of|instead of|failed to|fails to|"
-        r"den(?:y|ies)|denied|zero|non(?=-| )",
+        r"""
+        no longer | nor | neither | no | without | w/o | free (?:of|from) | negative for
+        clear(?:ed|ing)? (?:of|from) | absence of | lack of | rather than | devoid of | instead of
+        (?:resolution|disappearance|removal|clearing|drainage|withdrawal|evacuation) of
+        not | never | n't | unlikely to (?:be|represent|reflect) | nothing to suggest
+        failed to | fails to | den(?:y|ies) | denied | non(?=-| )
+        """,
     ),
     # Doubt.
     (
         Cue.DOUBT_BACK,
-        r"(?:is|are|was|were|be) (?:\w+ ){0,2}?(?:suspected|questioned|possible|considered|favou?red|"
-        r"presumed|questionable|suggested|less likely|a possibility|probable|a consideration|raised|"
-        r"uncertain|equivocal|indeterminate)|(?:is|are|remain\w*) (?:in )?(?:the )?"
-        r"differential|(?:less|not) likely|suspected\b(?= *[.?,;]| *$)|questioned|\?(?= *$)",
+        r"""
+        (?:<be>|be) (?:\w+ ){0,2}?<doubted> | (?:less|not) likely | questioned | \?(?= *$)
+        (?:is|are|remain\w*) (?:in )?(?:the )?differential | suspected(?= *[.?,;]| *$)
+        """,
     ),
     (
         Cue.DOUBT,
-        r"(?:may|might|could|can|would|possibly|perhaps|maybe|probably|presumably|potentially)"
-        r"(?: (?:also|well|possibly|either|still|be|represent|reflect|indicate|include|suggest|relate|"
-        r"related|due|secondary|have|a|the|to|with|consistent|compatible|simply|just|partially|partly|"
-        r"reflecting|representing|presence|of|indicative|relating|simulate|mimic))*|"
-        r"(?:concern\w*|suspicio(?:us|n)|worrisome|worry|question\w*|suggesti(?:ve|on)|possibility|"
-        r"consider\w*|differential(?: \w+){0,2}|diagnos\w+|likelihood|symptoms?)"
-        r"(?: (?:is|are|would))? (?:for|of|include[sd]?|including)(?: (?:the )?(?:a |an )?"
-        r"(?:presence|possibility) of)?|"
-        r"suspect(?:s|ing)?|favou?r(?:s|ed|ing)?|question(?= )|consider(?= )|suggest(?:s|ed)?(?= )|"
-        r"less likely|differential (?:diagnosis )?(?:considerations? )?"
-        r"(?:would )?includ\w+|presum\w+|appears? to (?:be|represent)|question of|hint of",
+        r"""
+        <perhaps>(?: <mean>)*
+        <worry>(?: (?:is|are|would))? (?:for|of|include[sd]?|including)(?: (?:the )?presence of)?
+        suspect(?:s|ing)? | favou?r(?:s|ed|ing)? | question(?= ) | consider(?= )
+        suggest(?:s|ed)?(?= )
+        less likely | differential (?:diagnosis )?(?:considerations? )?(?:would )?includ\w+
+        presum\w+ | appears? to (?:be|represent) | question of | hint of
+        """,
     ),
     (
         Cue.EXPLAIN,
-        r"to (?:suggest|explain|indicate|diagnose|account for)|suggest(?:ing|ive of|ion of)",
+        r"to (?:suggest|explain|indicate|diagnose|account for) | suggest(?:ing|ive of|ion of)",
     ),
     (
         Cue.DOUBT_NEXT,
-        r"possible|probable|questionable|suspected|suspicious|equivocal|query|presumed|potential|"
-        r"\?|borderline|indeterminate|vague question of",
+        r"""
+        possible | probable | questionable | suspected | suspicious | equivocal | query | presumed
+        potential | \? | borderline | indeterminate
+        """,
     ),
     # Things that head a list, limits, connectives.
     (
@@ -167,32 +207,43 @@ CUES: tuple[tuple[Cue, str], ...] = (
     ),
     (
         Cue.SKIP,
-        r"(?:in )?(?:consistent|compatible|associated|along|keeping|together|correlated?|comparison|"
-        r"compared) with|with respect to|in keeping with|due to|secondary to|related to|"
-        r"reflecting|representing|such as|as well as",
+        r"""
+        (?:in )?(?:consistent|compatible|associated|along|keeping|together|correlated?) with
+        (?:in )?(?:comparison|compared) with | with respect to | due to | secondary to | related to
+        reflecting | representing | such as | as well as
+        """,
     ),
     (
         Cue.STOP,
-        r"but|however|although|though|while|whereas|yet|except(?: for)?|apart from|aside from|"
-        r"other than|besides|otherwise|nevertheless|there (?:is|are|was|were|has been|may be)|"
-        r"which|because|since|additionally|status post|s/p",
+        r"""
+        but | however | although | though | while | whereas | yet | except(?: for)? | apart from
+        aside from | other than | besides | otherwise | nevertheless | which | because | since
+        there (?:is|are|was|were|has been|may be) | additionally | status post | s/p
+        """,
     ),
     (Cue.WITH, r"with"),
     (
         Cue.VERB,
-        r"is|are|was|were|has|have|had|remains?|appears?|demonstrates?|shows?|measures?|contains?|"
-        r"projects?|terminates?|overl(?:ies|ying)|lies|reveals?|exhibits?",
+        r"""
+        is | are | was | were | has | have | had | remains? | appears? | demonstrates? | shows?
+        measures? | contains? | projects? | terminates? | overl(?:ies|ying) | lies | reveals?
+        exhibits?
+        """,
     ),
-    (Cue.AND, r"and(?!/)|&"),
-    (Cue.OR, r"and/or|or|versus|vs\.?"),
+    (Cue.AND, r"and(?!/) | &"),
+    (Cue.OR, r"and/or | or | versus | vs\.?"),
     (
         Cue.AFFIRM,
-        r"small|mild(?:ly)?|minimal(?:ly)?|tiny|trace|moderate(?:ly)?|left|right|bilateral|"
-        r"bibasilar|basilar|stable|unchanged|improv\w+|worsen\w+|patchy|subsegmental|mildly|slight\w*|"
-        r"persistent|new|scattered|low|calcified|chronic|old|healed|again|severe",
+        r"""
+        small | mild(?:ly)? | minimal(?:ly)? | tiny | trace | moderate(?:ly)? | left | right
+        bilateral | bibasilar | basilar | improv\w+ | worsen\w+ | patchy | subsegmental | slight\w*
+        persistent | new | scattered | low | calcified | chronic | old | healed | again | severe
+        """,
     ),
 )
-"""Cue and pattern. ``stable`` and ``unchanged`` are judgements; see ``scope`` for their reach."""
+
+CUES: tuple[tuple[Cue, str], ...] = tuple((cue, pattern(block, _NAMES)) for cue, block in _ROWS)
+"""Cue and pattern; where two start at the same letter, the earlier wins."""
 
 PUNCTUATION: dict[str, Cue] = {",": Cue.COMMA, ";": Cue.STOP, ":": Cue.STOP, "--": Cue.STOP}
 """Marks that are no words, and what they do."""

@@ -1,11 +1,12 @@
-"""Turns one sentence into the events that matter: mentions, parts, judgements and cues, in order."""
+"""Turns one sentence into the events that matter: mentions, parts, judgements and cues."""
 
 import re
 import unicodedata
 from dataclasses import dataclass
 
 from cxr_edge.labelers.cues import CUES, PUNCTUATION, Cue
-from cxr_edge.labelers.vocabulary import ANATOMY, MENTIONS, NEUTRAL
+from cxr_edge.labelers.surroundings import ANATOMY, NEUTRAL, OTHER_ABNORMAL
+from cxr_edge.labelers.vocabulary import MENTIONS, OTHER
 from cxr_edge.labels import Mention
 
 
@@ -27,8 +28,9 @@ _Kind = tuple[Cue | None, tuple[int, ...], Mention]
 
 
 def _compile() -> tuple[re.Pattern[str], tuple[_Kind, ...]]:
-    rows: list[tuple[_Kind, str]] = [((Cue.SKIP, (), Mention.BLANK), row) for row in NEUTRAL]
+    rows: list[tuple[_Kind, str]] = [((Cue.SKIP, (), Mention.BLANK), NEUTRAL)]
     rows += [((None, columns, default), row) for columns, default, row in MENTIONS]
+    rows.append(((None, (OTHER,), Mention.POSITIVE), OTHER_ABNORMAL))
     rows += [((cue, (), Mention.BLANK), row) for cue, row in CUES]
     rows += [((None, columns, Mention.BLANK), row) for columns, row in ANATOMY]
     # A row that ends in a letter must end its word; rows with \w* take the ending themselves.
@@ -39,12 +41,13 @@ def _compile() -> tuple[re.Pattern[str], tuple[_Kind, ...]]:
 
 
 _PATTERN, _KINDS = _compile()
-_DASHES = str.maketrans({"‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "’": "'", "/": "/"})
+# Hyphens and dashes of Unicode (U+2010 to U+2014) and the typographic apostrophe, made plain.
+_PLAIN = {**dict.fromkeys(range(0x2010, 0x2015), "-"), 0x2019: "'"}
 
 
 def normalise(text: str) -> str:
     """Lower case (by case folding), compatibility forms joined, plain dashes, single blanks."""
-    return " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", text).translate(_PLAIN).casefold().split())
 
 
 def scan(sentence: str) -> list[Event]:

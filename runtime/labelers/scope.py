@@ -1,5 +1,7 @@
 """Decides what each mention of a sentence asserts, from the cues around it."""
 
+from itertools import pairwise
+
 from cxr_edge.labelers.cues import Cue
 from cxr_edge.labelers.scan import Event
 from cxr_edge.labels import Mention
@@ -63,7 +65,7 @@ class _Forward:
                 if not denied:
                     self.open(Mention.UNCERTAIN)
             case Cue.DOUBT_NEXT:
-                if not denied or (self.used and not _is_list(self.events, position)):
+                if not denied or self._is_new_statement(position):
                     self.open(Mention.UNCERTAIN, narrow=True)
             case Cue.DENY_BACK | Cue.DOUBT_BACK:
                 if _target(self.events, position) is None:
@@ -82,6 +84,11 @@ class _Forward:
 
     def _is_mention(self, position: int) -> bool:
         return self.events[position].default != Mention.BLANK
+
+    def _is_new_statement(self, position: int) -> bool:
+        """After "no pneumothorax," a "possible effusion" is no member of the list."""
+        behind_comma = position > 0 and self.events[position - 1].cue in (Cue.COMMA, Cue.AND)
+        return self.used and behind_comma and not _is_list(self.events, position)
 
     def _connective(self, position: int) -> None:
         if not self.used or _is_list(self.events, position):
@@ -131,6 +138,8 @@ def _target(events: list[Event], position: int) -> int | None:
 
 def _backward(events: list[Event], values: dict[int, Mention]) -> None:
     for position, event in enumerate(events):
+        if event.cue is Cue.NORMAL:
+            _called_normal(events, position, values)
         if event.cue not in (Cue.DENY_BACK, Cue.DOUBT_BACK):
             continue
         value = Mention.NEGATIVE if event.cue is Cue.DENY_BACK else Mention.UNCERTAIN
@@ -145,6 +154,23 @@ def _backward(events: list[Event], values: dict[int, Mention]) -> None:
                 joined = True
             elif cue in (Cue.STOP, Cue.GENERIC):
                 break
+
+
+def _called_normal(events: list[Event], position: int, values: dict[int, Mention]) -> None:
+    """ "Vascular prominence is within normal limits": a sign that is normal is denied."""
+    verb = False
+    following = events[position + 1] if position + 1 < len(events) else None
+    if following is not None and following.cue is None:
+        return
+    for before in range(position - 1, -1, -1):
+        cue = events[before].cue
+        if cue is None:
+            if verb and events[before].default == Mention.UNCERTAIN:
+                values[before] = Mention.NEGATIVE
+            return
+        if cue in (Cue.STOP, Cue.WITH, Cue.COMMA, Cue.AND):
+            return
+        verb = verb or cue is Cue.VERB
 
 
 def _joined_to_earlier(events: list[Event], position: int, joined: bool) -> bool:
@@ -163,7 +189,7 @@ def _joined_to_earlier(events: list[Event], position: int, joined: bool) -> bool
 def _alternatives(events: list[Event], values: dict[int, Mention]) -> None:
     """ "A or B", "A versus B": neither is certain unless both are denied."""
     positions = sorted(values)
-    for first, second in zip(positions, positions[1:], strict=False):
+    for first, second in pairwise(positions):
         between = events[first + 1 : second]
         if not any(event.cue is Cue.OR for event in between):
             continue

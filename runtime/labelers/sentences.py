@@ -7,9 +7,12 @@ send reports in capitals.
 
 import re
 
-_ABBREVIATIONS = frozenset(
-    "dr mr mrs ms vs approx ca cf e.g i.e eg ie etc st no. fig pt resp dept prof temp a.m p.m".split()
-)
+# fmt: off
+_ABBREVIATIONS = frozenset((
+    "dr", "mr", "mrs", "ms", "vs", "approx", "ca", "cf", "e.g", "i.e", "eg", "ie", "etc", "st",
+    "fig", "pt", "resp", "dept", "prof", "temp", "a.m", "p.m",
+))
+# fmt: on
 # Headings that name an organ ("HEART: Normal.") stay: without them the sentence says nothing.
 _HEADING = re.compile(
     r"^\s*(?:findings?(?:\s+and\s+impressions?)?|impressions?|conclusions?|opinion|report|chest|"

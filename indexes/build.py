@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import load_engine
 from cxr_edge.errors import CorpusError
-from cxr_edge.indexes.container import DATA, MANIFEST, SCHEMA, SECTION_NAMES, parts, plan
+from cxr_edge.indexes.container import DATA, MANIFEST, SCHEMA, SECTION_NAMES, pack_strings, parts, plan
 from cxr_edge.indexes.corpora import CorpusSentence
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.labelers import get_labeler
@@ -105,7 +105,7 @@ def embed(
 ) -> NDArray[np.float32]:
     """Text embeddings float32 (N, D): unit length where the bundle's metric is cosine."""
     network = bundle.network("text")
-    tokenizer = get_tokenizer(bundle.manifest["tokenizer"], bundle)
+    tokenizer = get_tokenizer(bundle.manifest["tokenizer"], bundle.directory)
     loaded = load_engine(engine, bundle.read(network.file), threads)
     try:
         blocks = [
@@ -124,8 +124,8 @@ def _columns(kept: list[CorpusSentence], labeler: str) -> dict[str, NDArray[np.g
     label = get_labeler(labeler).label
     labels = [label(s.text) if s.labels is None else s.labels for s in kept]
     attributes = [find_attributes(s.text) if s.attributes is None else s.attributes for s in kept]
-    text, text_offsets = _strings([s.text for s in kept])
-    source, source_offsets = _strings([s.source for s in kept])
+    text, text_offsets = pack_strings([s.text for s in kept])
+    source, source_offsets = pack_strings([s.source for s in kept])
     return {
         "text": text,
         "text_offsets": text_offsets,
@@ -136,10 +136,3 @@ def _columns(kept: list[CorpusSentence], labeler: str) -> dict[str, NDArray[np.g
         "section": np.array([SECTION_NAMES.index(s.section) for s in kept], np.uint8),
         "cluster_size": np.ones(len(kept), np.uint32),
     }
-
-
-def _strings(values: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
-    encoded = [value.encode() for value in values]
-    offsets = np.zeros(len(encoded) + 1, np.uint64)
-    np.cumsum([len(value) for value in encoded], out=offsets[1:])
-    return np.frombuffer(b"".join(encoded), np.uint8), offsets

@@ -75,6 +75,14 @@ def _aligned(position: int) -> int:
     return -(-position // ALIGNMENT) * ALIGNMENT
 
 
+def pack_strings(values: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    """Strings as one UTF-8 block, uint8 (bytes,), and its offsets, uint64 (N+1,)."""
+    encoded = [value.encode() for value in values]
+    offsets = np.zeros(len(encoded) + 1, np.uint64)
+    np.cumsum([len(value) for value in encoded], out=offsets[1:])
+    return np.frombuffer(b"".join(encoded), np.uint8), offsets
+
+
 def plan(arrays: Arrays) -> tuple[dict[str, dict[str, Any]], int]:
     """Where each section will stand, as ``index.json`` records it, and the size of the file."""
     rows, dimension = arrays["vectors"].shape

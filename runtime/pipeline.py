@@ -22,7 +22,7 @@ from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.labels import OBSERVATIONS
 from cxr_edge.methods import MethodInput, get_method
 from cxr_edge.preprocess import apply, render
-from cxr_edge.types import Encoding, Hit, Report, Study, StudyFailure
+from cxr_edge.types import Encoding, Hit, Report, SourceImage, Study, StudyFailure
 
 DEFAULT_DATA = Path(__file__).parent / "data"
 DEFAULT_K = 6  # CXR-RePaiR-Select's k
@@ -107,7 +107,8 @@ class Pipeline:
 
     def warm_up(self) -> None:
         """Run the encoder once, so that the first study is as fast as the next."""
-        self._encode(np.zeros((1, *self.bundle.recipe.output_shape), np.float32))
+        ramp = np.arange(256 * 256, dtype=np.uint16).reshape(256, 256)
+        self._encode(apply(self.bundle.recipe, SourceImage(ramp, bits_stored=16)))
 
     def run(self, path: SourcePath, *, picture: bool = False) -> Report:
         """Draft the report of one study: a file, a folder or zip that holds one study, or ``-``.

@@ -1,0 +1,185 @@
+"""Report methods on an index whose every row is known."""
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from cxr_edge.bundle import Bundle
+from cxr_edge.errors import MethodError
+from cxr_edge.indexes.search import SentenceIndex
+from cxr_edge.labels import OBSERVATIONS, Mention
+from cxr_edge.methods import METHODS, MethodInput, get_method
+from cxr_edge.types import Attribute, Encoding
+
+P, N, U = Mention.POSITIVE, Mention.NEGATIVE, Mention.UNCERTAIN
+NONE = Attribute.NONE
+
+ROWS = [
+    ("No acute cardiopulmonary abnormality.", {"No Finding": P}, NONE),
+    ("The heart is enlarged.", {"Cardiomegaly": P}, NONE),
+    ("The heart is severely enlarged.", {"Cardiomegaly": P}, Attribute.SEVERITY),
+    ("The heart may be enlarged.", {"Cardiomegaly": U}, NONE),
+    ("Normal heart size.", {"Cardiomegaly": N, "No Finding": P}, NONE),
+    ("There is a pleural effusion.", {"Pleural Effusion": P}, NONE),
+    ("There is a left pleural effusion.", {"Pleural Effusion": P}, Attribute.SIDE),
+    ("The effusion is unchanged.", {"Pleural Effusion": P}, Attribute.COMPARISON),
+    ("No pleural effusion.", {"Pleural Effusion": N, "No Finding": P}, NONE),
+    ("No effusion or opacity.", {"Pleural Effusion": N, "Lung Opacity": N, "No Finding": P}, NONE),
+    ("No lung opacity.", {"Lung Opacity": N, "No Finding": P}, NONE),
+    ("There is atelectasis.", {"Atelectasis": P}, NONE),
+    ("Effusion and atelectasis.", {"Atelectasis": P, "Pleural Effusion": P}, NONE),
+    ("No pneumothorax.", {"Pneumothorax": N, "No Finding": P}, NONE),
+    ("There is a pneumothorax.", {"Pneumothorax": P}, NONE),
+    ("Normal mediastinum.", {"Enlarged Cardiomediastinum": N, "No Finding": P}, NONE),
+]
+
+
+def given(
+    bundle: Bundle, index: SentenceIndex, probabilities: dict[str, float], k: int = 6, seed: int = 0
+) -> MethodInput:
+    values = np.full(14, 0.3, np.float32)
+    for name, value in probabilities.items():
+        values[OBSERVATIONS.index(name)] = value
+    vector = np.random.default_rng(seed).standard_normal(8).astype(np.float32)
+    encoding = Encoding(vector, bundle.space, values)
+    return MethodInput(encoding, index, index.scores(encoding), bundle, k)
+
+
+@pytest.fixture
+def index(make_index: Callable[..., SentenceIndex]) -> SentenceIndex:
+    return make_index(ROWS)
+
+
+def gates(**changes: dict[str, object]) -> dict[str, dict[str, object]]:
+    gate = {"gate": 0.5, "clear": 0.2, "muted": False, "auroc": 0.8, "attributes": []}
+    return {name: {**gate, **changes.get(name.replace(" ", "_"), {})} for name in OBSERVATIONS}
+
+
+def texts(hits: tuple[object, ...]) -> list[str]:
+    return [hit.text for hit in hits]  # type: ignore[attr-defined]
+
+
+def test_guided_asserts_above_the_gate_and_denies_below_the_clear_line(
+    make_bundle: Callable[..., Bundle], index: SentenceIndex
+) -> None:
+    picture = {"Cardiomegaly": 0.9, "Pleural Effusion": 0.1, "Pneumothorax": 0.19, "Atelectasis": 0.4}
+    draft = get_method("guided").compose(given(make_bundle(), index, picture))
+    assert texts(draft.findings)[0] == "The heart is enlarged."
+    assert set(texts(draft.findings)[1:]) == {"No pleural effusion.", "No pneumothorax."}
+    assert texts(draft.impression) == ["The heart is enlarged."]
+
+
+def test_guided_keeps_details_to_itself_unless_the_bundle_allows_them(
+    make_bundle: Callable[..., Bundle], index: SentenceIndex
+) -> None:
+    plain = get_method("guided").compose(given(make_bundle(), index, {"Pleural Effusion": 0.9}))
+    assert texts(plain.impression) == ["There is a pleural effusion."]
+    sided = make_bundle("sided", observations=gates(Pleural_Effusion={"attributes": ["side"]}))
+    seen = {
+        texts(get_method("guided").compose(given(sided, index, {"Pleural Effusion": 0.9}, seed=s)).impression)[0]
+        for s in range(20)
+    }
+    assert seen == {"There is a pleural effusion.", "There is a left pleural effusion."}
+
+
+def test_a_muted_observation_is_neither_asserted_nor_denied_and_named(
+    make_bundle: Callable[..., Bundle], index: SentenceIndex
+) -> None:
+    bundle = make_bundle(observations=gates(Pneumothorax={"muted": True}))
+    for probability in (0.01, 0.99):
+        draft = get_method("guided").compose(given(bundle, index, {"Pneumothorax": probability}))
+        assert not any("pneumothorax" in text for text in texts(draft.findings + draft.impression))
+        assert draft.notes == (
+            "Not detected by this model, neither asserted nor excluded here: Pneumothorax.",
+        )
+
+
+def test_what_contains_an_asserted_finding_is_not_denied(
+    make_bundle: Callable[..., Bundle], index: SentenceIndex
+) -> None:
+    draft = get_method("guided").compose(
+        given(make_bundle(), index, {"Atelectasis": 0.9, "Lung Opacity": 0.01})
+    )
+    assert texts(draft.findings) == ["There is atelectasis."]
+    draft = get_method("guided").compose(
+        given(make_bundle("b"), index, {"Cardiomegaly": 0.9, "Enlarged Cardiomediastinum": 0.01})
+    )
+    assert texts(draft.findings) == ["The heart is enlarged."]
+
+
+def test_nothing_asserted_is_normal_only_if_no_finding_says_so(
+    make_bundle: Callable[..., Bundle], index: SentenceIndex
+) -> None:
+    bundle = make_bundle()
+    normal = get_method("guided").compose(given(bundle, index, {"No Finding": 0.8}))
+    assert texts(normal.impression) == ["No acute cardiopulmonary abnormality."]
+    unsure = get_method("guided").compose(given(bundle, index, {"No Finding": 0.2}))
+    (said,) = unsure.impression
+    assert said.row is None
+    assert "abnormal" in said.text
+    assert said.score == pytest.approx(0.8)
+
+
+def test_guided_never_contradicts_itself(
+    make_bundle: Callable[..., Bundle], index: SentenceIndex
+) -> None:
+    bundle = make_bundle()
+    names = ["Cardiomegaly", "Pleural Effusion", "Lung Opacity", "Atelectasis", "Pneumothorax"]
+    for levels in itertools.product([0.05, 0.3, 0.9], repeat=len(names)):
+        draft = get_method("guided").compose(
+            given(bundle, index, dict(zip(names, levels, strict=True)))
+        )
+        labels = np.array([hit.labels for hit in draft.findings + draft.impression])[:, :13]
+        assert not ((labels == P).any(axis=0) & (labels == N).any(axis=0)).any()
+        assert not any(hit.attributes for hit in draft.findings + draft.impression)
+
+
+def test_select_stops_at_no_finding(
+    make_bundle: Callable[..., Bundle], make_index: Callable[..., SentenceIndex]
+) -> None:
+    bundle = make_bundle()
+    index = make_index([row for row in ROWS if "Finding" not in str(row[1]) or len(row[1]) == 1])
+    for seed in range(30):
+        method_input = given(bundle, index, {}, k=4, seed=seed)
+        best = method_input.best(4)
+        draft = get_method("select").compose(method_input)
+        says_normal = best[0].labels[OBSERVATIONS.index("No Finding")] == P
+        assert draft.impression == (best[:1] if says_normal else best)
+
+
+@pytest.mark.parametrize("k", [1, 2, 6])
+def test_top_k_is_the_sorted_head(
+    make_bundle: Callable[..., Bundle], index: SentenceIndex, k: int
+) -> None:
+    method_input = given(make_bundle(), index, {}, k=k)
+    draft = get_method("top-k").compose(method_input)
+    order = np.argsort(-method_input.scores, kind="stable")[:k]
+    assert [hit.row for hit in draft.impression] == list(order)
+
+
+def test_report_needs_reports_and_the_others_sentences(
+    make_bundle: Callable[..., Bundle], make_index: Callable[..., SentenceIndex]
+) -> None:
+    bundle = make_bundle()
+    reports, sentences = make_index(ROWS, unit="report"), make_index(ROWS)
+    draft = get_method("report").compose(given(bundle, reports, {}))
+    assert len(draft.impression) == 1
+    for name in METHODS:
+        wrong = sentences if name == "report" else reports
+        with pytest.raises(MethodError, match="cxr-index build --unit"):
+            get_method(name).compose(given(bundle, wrong, {}))
+
+
+def test_a_retrieved_comparison_is_pointed_out(
+    make_bundle: Callable[..., Bundle], make_index: Callable[..., SentenceIndex]
+) -> None:
+    index = make_index([ROWS[7]])
+    draft = get_method("top-k").compose(given(make_bundle(), index, {}))
+    assert any("earlier study" in note for note in draft.notes)
+
+
+def test_an_unknown_method_is_named_with_the_known_ones() -> None:
+    with pytest.raises(MethodError, match="known: guided, select, top-k, report"):
+        get_method("oracle")

@@ -1,6 +1,6 @@
 # make demo   a fresh machine to a draft report: text on the screen, JSON, SR and HTML in demo-out/
 # make test   style, types and every test
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .PHONY: demo test check clean

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from cxr_edge.bundle import Bundle
-from cxr_edge.dicom import decoders
+from cxr_edge.dicom.syntaxes import SYNTAXES
 from cxr_edge.engines import default_threads, probe_all
 from cxr_edge.errors import CxrEdgeError
 from cxr_edge.indexes.search import SentenceIndex
@@ -22,6 +22,16 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+def _decoders() -> dict[str, tuple[bool, str]]:
+    """What decodes each family of transfer syntaxes."""
+    found = _version("imagecodecs")
+    present = found != "not installed"
+    detail = f"imagecodecs {found}" if present else "run: pip install 'cxr-edge[codecs]'"
+    families = dict.fromkeys(syntax.codec for syntax in SYNTAXES.values())
+    own = ("native", "rle")
+    return {name: (True, "built in") if name in own else (present, detail) for name in families}
 
 
 def _parts() -> dict[str, tuple[bool, str]]:
@@ -54,7 +64,7 @@ def doctor(as_json: bool) -> None:
     """
     packages = {name: _version(name) for name in _PACKAGES}
     engines = {name: (answer.available, answer.detail) for name, answer in probe_all().items()}
-    codecs = decoders()
+    codecs = _decoders()
     parts = _parts()
     sound = any(ok for ok, _ in engines.values()) and all(ok for ok, _ in parts.values())
     if as_json:

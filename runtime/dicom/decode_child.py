@@ -63,6 +63,7 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         _limit_time(request["cpu_seconds"])
+        reply: dict[str, Any]
         try:
             data = os.pread(descriptor, request["bytes"], 0)
             image = _decode(codecs, request, data)

@@ -110,11 +110,11 @@ def _read(bounded: BoundedStream, stream: IO[bytes], size: int, limits: Limits) 
 
 
 def _after_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return tag.group != 2
+    return bool(tag.group != 2)
 
 
 def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return tag >= _FLOAT_PIXEL_DATA[0]
+    return bool(tag >= _FLOAT_PIXEL_DATA[0])
 
 
 def _guess_without_preamble(start: bytes) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
     return stated.rows, stated.columns
 
 
-def _grey(image: NDArray[np.generic]) -> NDArray[np.generic]:
+def _grey(image: NDArray[Any]) -> NDArray[np.generic]:
     """Return the one grey channel; alpha is dropped, colour refused."""
     if image.ndim == 2:
         return image

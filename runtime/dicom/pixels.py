@@ -81,7 +81,7 @@ def _read_native(
     order = ">" if header.transfer_syntax_uid == EXPLICIT_BIG else "<"
     kind = f"{order}u{layout.bytes_per_pixel}"
     image: NDArray[np.generic] = np.empty((layout.rows, layout.columns), kind)
-    target = memoryview(image).cast("B") if order == "<" else memoryview(image.view("u1").ravel())
+    target = image.reshape(-1).view(np.uint8).data
     if header.inflated is not None:
         target[:] = header.inflated[header.pixel_offset : header.pixel_offset + expected]
         return image
@@ -131,7 +131,7 @@ def _decode(
         top = (1 << layout.bits_stored - layout.signed) - 1
         if layout.signed:
             image = image.astype(np.int16) if image.itemsize == 1 else image.view(np.int16)
-        return np.clip(image, low, top)  # type: ignore[no-any-return,call-overload]
+        return np.clip(image, low, top)  # type: ignore[no-any-return]
     return _finish(image.view(f"u{image.itemsize}"), layout)
 
 
@@ -139,7 +139,7 @@ def _finish(image: NDArray[np.generic], layout: PixelFormat) -> NDArray[np.gener
     """Drop the bits outside BitsStored, in place, and extend the sign (PS3.5 8.1.1)."""
     held = image.itemsize * 8
     shift = layout.high_bit + 1 - layout.bits_stored
-    values: NDArray[np.unsignedinteger] = image  # type: ignore[assignment,type-arg]
+    values: NDArray[np.unsignedinteger] = image  # type: ignore[assignment]
     if shift and held == layout.bits_allocated:
         np.right_shift(values, shift, out=values)
     if layout.bits_stored < held:

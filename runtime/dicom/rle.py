@@ -3,6 +3,7 @@
 A frame is 64 bytes of header and one PackBits segment per byte plane, most significant first.
 """
 
+import itertools
 import struct
 
 import numpy as np
@@ -36,7 +37,7 @@ def decode_rle(data: bytes, rows: int, columns: int, bytes_per_pixel: int) -> ND
             f"the RLE pixel data has {count} segments where {bytes_per_pixel} were expected"
         )
     bounds = [*offsets[:count], len(data)]
-    if bounds[0] < _HEADER_BYTES or any(a >= b for a, b in zip(bounds, bounds[1:], strict=False)):
+    if bounds[0] < _HEADER_BYTES or any(a >= b for a, b in itertools.pairwise(bounds)):
         raise StudyError("the RLE segment offsets are damaged; export the image again")
     pixels = rows * columns
     planes = np.empty((pixels, bytes_per_pixel), np.uint8)

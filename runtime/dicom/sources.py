@@ -78,7 +78,9 @@ class Collection:
             self.archive.close()
 
 
-def collect(path: str | Path, limits: Limits, stdin: BinaryIO | None = None) -> Collection:
+def collect(
+    path: str | os.PathLike[str], limits: Limits, stdin: BinaryIO | None = None
+) -> Collection:
     """List the sources of a path.
 
     Args:
@@ -96,18 +98,18 @@ def collect(path: str | Path, limits: Limits, stdin: BinaryIO | None = None) -> 
         if data.startswith(_ZIP_MARKS):
             return _collect_zip(io.BytesIO(data), STANDARD_INPUT, limits)
         return Collection((Source(STANDARD_INPUT, len(data), data=data),), many=False)
-    path = Path(path)
+    place = Path(path)
     try:
-        status = path.stat()
+        status = place.stat()
     except (OSError, ValueError):
         raise StudyError("there is no such file or folder, or it may not be read") from None
     if stat.S_ISDIR(status.st_mode):
-        return Collection(tuple(_walk(path, limits)), many=True)
+        return Collection(tuple(_walk(place, limits)), many=True)
     if not stat.S_ISREG(status.st_mode):
         raise StudyError("this is neither a file nor a folder; for a stream use '-'")
-    source = Source(str(path), status.st_size, path=path)
+    source = Source(str(place), status.st_size, path=place)
     if source.begins_with(4).startswith(_ZIP_MARKS):
-        return _collect_zip(path, str(path), limits)
+        return _collect_zip(place, str(place), limits)
     _check_size(status.st_size, limits)
     return Collection((source,), many=False)
 
@@ -120,7 +122,7 @@ def _check_size(size: int, limits: Limits) -> None:
 
 
 def _walk(folder: Path, limits: Limits) -> Iterator[Source]:
-    """Yield the regular files under a folder in a fixed order; links to folders are not followed."""
+    """Yield the regular files under a folder in a fixed order, following no link to a folder."""
     count = 0
     for place, folders, files in os.walk(folder):
         folders.sort()

@@ -1,4 +1,4 @@
-"""The transfer syntaxes this program reads, and what decodes each (PS3.5 section 10 and annex A)."""
+"""The transfer syntaxes this program reads, and what decodes each (PS3.5 section 10, annex A)."""
 
 from dataclasses import dataclass
 

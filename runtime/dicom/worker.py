@@ -199,8 +199,8 @@ class DecodeWorker:
                 f"the compressed pixel data has {count} channels where at most {channels} "
                 "were expected; a grey image was expected"
             )
-        image = np.empty(shape, kind)
-        view = memoryview(image).cast("B")
+        image: NDArray[Any] = np.empty(shape, kind)
+        view = image.reshape(-1).view(np.uint8).data
         position = 0
         while position < len(view):
             got = os.preadv(self._descriptor, [view[position:]], position)

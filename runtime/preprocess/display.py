@@ -26,4 +26,4 @@ def render(image: SourceImage, size: int = 512) -> NDArray[np.uint8]:
     factor = min(size / max(rows, columns), 1.0)
     height, width = max(round(rows * factor), 1), max(round(columns * factor), 1)
     grey = tone_and_resize(image.stored, make_tone("voi", image), height, width, Kernel("area"))
-    return np.rint(np.clip(grey, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(grey, 0.0, 1.0) * 255.0), np.uint8)

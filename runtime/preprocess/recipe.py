@@ -96,8 +96,9 @@ class Normalise:
 
 @dataclass(frozen=True)
 class Standardise:
-    """Subtract the picture's own mean and divide by its deviation, over pixels that are not padding,
-    neither of the image nor of a ``pad`` step.
+    """Subtract the picture's own mean and divide by its deviation.
+
+    Both are taken over pixels that are not padding, of the image or of a ``pad`` step.
     """
 
     epsilon: float = 1e-6
@@ -195,11 +196,11 @@ def _step_from_json(item: object) -> Step:
     return kind(**{name: _typed(name, known[name].type, value) for name, value in values.items()})
 
 
-def _typed(name: str, kind: object, value: object) -> object:
+def _typed(name: str, kind: object, value: Any) -> Any:  # noqa: ANN401
     """Return ``value`` if it fits a field's type; integers stand for floats, lists for tuples."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is float and number:
-        return float(value)  # type: ignore[arg-type]
+        return float(value)
     if kind is bool or kind is str:
         _require(isinstance(value, kind), f"{name} is of the wrong type")
         return value
@@ -208,7 +209,7 @@ def _typed(name: str, kind: object, value: object) -> object:
             isinstance(v, int | float) and not isinstance(v, bool) for v in value
         )
         _require(fits, f"{name} is a list of numbers")
-        return tuple(float(v) for v in value)  # type: ignore[attr-defined]
+        return tuple(float(v) for v in value)
     _require(isinstance(value, int) and number and kind is not float, f"{name} is a whole number")
     return value
 

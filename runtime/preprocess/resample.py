@@ -1,8 +1,8 @@
 """Separable resizing as products with small weight matrices.
 
 Kernels with antialiasing follow Pillow's (support grows with the reduction); without it they
-follow ``torch.nn.functional.interpolate``, bicubic coefficient -0.75 included. ``area`` weighs every
-input pixel by the fraction of it that an output pixel covers.
+follow ``torch.nn.functional.interpolate``, bicubic coefficient -0.75 included. ``area`` weighs
+every input pixel by the fraction of it that an output pixel covers.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
-_GROUP_ROWS = 4
-"""Output rows computed at a time, so that their input rows stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +73,9 @@ def weights(source: int, target: int, kernel: Kernel) -> Float32:
         matrix = _antialiased(source, target, kernel.name)
     else:
         matrix = _interpolated(source, target, kernel)
-    matrix = (matrix / matrix.sum(axis=1, keepdims=True)).astype(np.float32)
-    matrix.flags.writeable = False
-    return matrix
+    normalised: Float32 = (matrix / matrix.sum(axis=1, keepdims=True)).astype(np.float32)
+    normalised.flags.writeable = False
+    return normalised
 
 
 def _antialiased(source: int, target: int, name: str) -> NDArray[np.float64]:
@@ -128,12 +126,14 @@ def resize_rows(
         float32 (target, width).
     """
     matrix = weights(height, target, kernel)
+    used = matrix != 0.0
+    first = used.argmax(axis=1)
+    last = height - used[:, ::-1].argmax(axis=1)
     output = np.empty((target, width), np.float32)
-    for start in range(0, target, _GROUP_ROWS):
-        group = matrix[start : start + _GROUP_ROWS]
-        used = np.flatnonzero(group.any(axis=0))
-        first, last = int(used[0]), int(used[-1]) + 1
-        np.matmul(group[:, first:last], read(first, last), out=output[start : start + len(group)])
+    # One output row at a time: its input rows stay in the cache, and a matrix-vector product
+    # needs none of the packing that a product with a few rows would spend most of its time on.
+    for row, (start, stop) in enumerate(zip(first, last, strict=True)):
+        np.matmul(matrix[row, start:stop], read(start, stop), out=output[row])
     return output
 
 
@@ -145,7 +145,6 @@ def resize_columns(picture: Float32, target: int, kernel: Kernel) -> Float32:
 
 def resize(picture: Float32, height: int, width: int, kernel: Kernel) -> Float32:
     """Resize float32 (H, W) to float32 (height, width)."""
-    tall = resize_rows(
-        lambda first, last: picture[first:last], *picture.shape, target=height, kernel=kernel
-    )
+    rows, columns = picture.shape
+    tall = resize_rows(lambda first, last: picture[first:last], rows, columns, height, kernel)
     return resize_columns(tall, width, kernel)

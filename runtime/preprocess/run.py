@@ -1,5 +1,7 @@
 """Runs a recipe on one image."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -104,7 +106,8 @@ def _valid_mask(image: SourceImage) -> Float32 | None:
     mask = np.ones(image.stored.shape, np.float32)
     if image.padding is not None:
         low, high = image.padding
-        mask[(image.stored >= low) & (image.stored <= high)] = 0.0
+        stored: NDArray[Any] = image.stored
+        mask[(stored >= low) & (stored <= high)] = 0.0
     if image.region is not None:
         top, bottom, left, right = image.region
         inside = np.zeros_like(mask)
@@ -132,7 +135,8 @@ def _apply_step(step: Step, picture: Float32, mask: Float32 | None) -> Float32:
             return picture * np.float32(factor)
         case Normalise(mean, std):
             channels = picture if picture.ndim == 3 else picture[None]
-            offset, divisor = np.float32(mean)[:, None, None], np.float32(std)[:, None, None]
+            offset = np.asarray(mean, np.float32)[:, None, None]
+            divisor = np.asarray(std, np.float32)[:, None, None]
             return np.asarray((channels - offset) / divisor, np.float32)
         case Standardise(epsilon):
             return _standardise(picture, mask, epsilon)

@@ -30,6 +30,8 @@ class Tone:
     high: float = 1.0
     """Stored values the result is clipped at; ``low`` gives 0 and ``high`` 1, or the reverse."""
     inverted: bool = False
+    clips: bool = True
+    """False where no stored value lies outside ``low`` .. ``high``."""
     table: Float32 | None = None
     """float32 (256,) or (65536,), by stored value read as unsigned; replaces the line."""
 
@@ -46,9 +48,17 @@ class Tone:
         """
         if self.table is not None:
             index = stored.view(f"u{stored.itemsize}")
-            return self.table[index]
+            return np.asarray(self.table[index], np.float32)
         target = np.empty(stored.shape, np.float32) if buffer is None else buffer[: len(stored)]
-        np.clip(stored, self.low, self.high, out=target, dtype=np.float32)
+        limits = np.iinfo(stored.dtype)  # type: ignore[type-var]
+        low, high = max(self.low, limits.min), min(self.high, limits.max)
+        if not self.clips:
+            target[...] = stored
+        elif float(low).is_integer() and float(high).is_integer() and low <= high:
+            # Clipping whole numbers moves a quarter of the bytes that floats would.
+            target[...] = np.clip(stored, stored.dtype.type(low), stored.dtype.type(high))
+        else:
+            np.clip(stored, self.low, self.high, out=target, dtype=np.float32)
         return target
 
     def finish(self, clipped: Float32) -> Float32:
@@ -121,7 +131,7 @@ def _range(image: SourceImage) -> tuple[float, float]:
         if image.region is not None:
             top, bottom, left, right = image.region
             stored = stored[top:bottom, left:right]
-        low, high = float(stored.min()), float(stored.max())  # type: ignore[arg-type]
+        low, high = float(stored.min()), float(stored.max())
     else:
         codes, counts = valid_histogram(image)
         present = codes[counts > 0]
@@ -138,7 +148,11 @@ def _linear(stage: str, image: SourceImage) -> Tone | None:
         return None
     flipped = image.inverted != (image.slope < 0)
     if window is None:
-        return Tone(*_range(image), inverted=flipped)
+        return Tone(
+            *_range(image),
+            inverted=flipped,
+            clips=image.region is not None or image.padding is not None,
+        )
     if window.function == "LINEAR" and window.width > 1:
         middle, half = window.center - 0.5, (window.width - 1) / 2
     elif window.function == "LINEAR_EXACT":
@@ -171,7 +185,7 @@ def _modality(image: SourceImage) -> Float64:
 
 def _look_up(lut: LookupTable, values: Float64) -> Float64:
     places = np.clip(np.rint(values) - lut.first, 0, len(lut.values) - 1).astype(np.int64)
-    return lut.values[places].astype(np.float64)
+    return np.asarray(lut.values[places], np.float64)
 
 
 def _voi_table(stage: str, image: SourceImage) -> Float32:
@@ -240,4 +254,4 @@ def equalisation(histogram: NDArray[np.int64]) -> NDArray[np.uint8]:
     scale = np.float32(255.0) / np.float32(rest)
     sums = np.cumsum(histogram) - histogram[: first + 1].sum()
     sums[: first + 1] = 0
-    return np.rint(sums.astype(np.float32) * scale).clip(0, 255).astype(np.uint8)
+    return np.asarray(np.rint(sums.astype(np.float32) * scale).clip(0, 255), np.uint8)

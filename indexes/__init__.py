@@ -1,0 +1,1 @@
+"""A corpus of report sentences as a verified, memory-mapped index."""

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import load_engine
 from cxr_edge.errors import CorpusError
-from cxr_edge.indexes.container import DATA, MANIFEST, SCHEMA, SECTION_NAMES, pack_strings, parts, plan
+from cxr_edge.indexes.container import (
+    DATA,
+    MANIFEST,
+    SCHEMA,
+    SECTION_NAMES,
+    pack_strings,
+    parts,
+    plan,
+)
 from cxr_edge.indexes.corpora import CorpusSentence
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.labelers import get_labeler
@@ -92,7 +100,6 @@ def build_index(
         "sections": sections,
         "labeler": labeler,
         "corpus": {"read": read, "repeated": read - len(kept), "by_section": dict(sizes)},
-        "bundle_sha256": bundle.digest,
         "tokenizer": bundle.manifest["tokenizer"],
         "software": f"cxr-edge {version('cxr-edge')}",
     }

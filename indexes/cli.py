@@ -22,7 +22,9 @@ def index() -> None:
 @click.option("--bundle", type=click.Path(), help="Bundle whose text network embeds the corpus.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory to create.")
 @click.option("--name", help="What reports call this index (default: the name of --out).")
-@click.option("--unit", type=click.Choice(["sentence", "report"]), default="sentence", show_default=True)
+@click.option(
+    "--unit", type=click.Choice(["sentence", "report"]), default="sentence", show_default=True
+)
 @click.option("--split", help="Take only the reports of this split.")
 @click.option("--replace", is_flag=True, help="Put it in the place of an older index.")
 @click.option("--threads", type=click.IntRange(min=1))

@@ -151,7 +151,11 @@ def _sections(manifest: Mapping[str, Any], view: memoryview) -> dict[str, NDArra
         arrays[name] = np.frombuffer(view[offset : offset + size], dtype).reshape(shape)
     for name in ("text", "source"):
         offsets = arrays[f"{name}_offsets"]
-        if offsets[0] != 0 or offsets[-1] != arrays[name].size or np.any(offsets[1:] < offsets[:-1]):
+        if (
+            offsets[0] != 0
+            or offsets[-1] != arrays[name].size
+            or np.any(offsets[1:] < offsets[:-1])
+        ):
             raise ValueError(name)
     if rows and (
         not np.all(np.isfinite(arrays["vectors"]))

@@ -97,7 +97,8 @@ class Bundle:
         """The network of a role, or a ``BundleError`` that names the roles there are."""
         if role not in self.networks:
             raise BundleError(
-                f"bundle {self.name} has no {role} network; it has {', '.join(sorted(self.networks))}"
+                f"bundle {self.name} has no {role} network; "
+                f"it has {', '.join(sorted(self.networks))}"
             )
         return self.networks[role]
 
@@ -138,7 +139,7 @@ def _parse(directory: Path, manifest: Mapping[str, Any]) -> Bundle:
         ) from None
 
 
-def _one_of(value: Any, choices: tuple[str, ...]) -> str:
+def _one_of(value: object, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"metric {value!r} (one of {', '.join(choices)})")
     return str(value)

@@ -10,7 +10,7 @@ class CxrEdgeError(Exception):
 
 
 class StudyError(CxrEdgeError):
-    """The input is not a study this program can read: missing, truncated, wrong kind, or hostile."""
+    """The input is no study this program can read: missing, truncated, wrong kind, hostile."""
 
 
 class DecoderUnavailable(StudyError):

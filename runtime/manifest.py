@@ -88,7 +88,9 @@ def _check_listing(
     expected = {*files, manifest}
     present = {path.name for path in directory.iterdir()}
     for name in sorted(present - expected):
-        raise error(f"{directory / name} does not belong there: {manifest} does not list it; remove it")
+        raise error(
+            f"{directory / name} does not belong there: {manifest} does not list it; remove it"
+        )
     for name in sorted(expected - present):
         raise error(f"{directory / name} is missing; restore the directory from its source")
     for name, entry in files.items():
@@ -97,7 +99,9 @@ def _check_listing(
             raise error(f"{path} is damaged: its size is not the recorded one; restore it")
 
 
-def verified(data: bytes | memoryview, entry: Mapping[str, Any], path: Path, error: type[CxrEdgeError]) -> None:
+def verified(
+    data: bytes | memoryview, entry: Mapping[str, Any], path: Path, error: type[CxrEdgeError]
+) -> None:
     """Check that ``data``, the content of ``path``, is what the manifest's ``entry`` recorded."""
     if len(data) != entry["bytes"] or hashlib.sha256(data).hexdigest() != entry["sha256"]:
         raise error(f"{path} is damaged: its content is not the recorded one; restore it")

@@ -1,7 +1,7 @@
 """The whole path: a study in, a draft report out.
 
-    with Pipeline.load() as pipeline:
-        report = pipeline.run("study.dcm")
+with Pipeline.load() as pipeline:
+    report = pipeline.run("study.dcm")
 """
 
 import os
@@ -124,7 +124,9 @@ class Pipeline:
         study = self._reader.read(path)
         return self.draft(study, read_ms=_since(started), picture=picture)
 
-    def run_all(self, path: SourcePath, *, picture: bool = False) -> Iterator[Report | StudyFailure]:
+    def run_all(
+        self, path: SourcePath, *, picture: bool = False
+    ) -> Iterator[Report | StudyFailure]:
         """Draft one report per study under a path; a study that fails is returned as such."""
         started = perf_counter()
         for study in self._reader.studies(path):
@@ -136,6 +138,10 @@ class Pipeline:
                 except CxrEdgeError as problem:
                     yield StudyFailure(study.path, str(problem))
             started = perf_counter()
+
+    def read(self, path: SourcePath) -> Study:
+        """Read one study without drafting; see ``run`` for what a path may be."""
+        return self._reader.read(path)
 
     def encode(self, study: Study) -> Encoding:
         """The embedding and the observation probabilities of one study's picture."""
@@ -150,9 +156,7 @@ class Pipeline:
         marks.append(perf_counter())
         scores = self.index.scores(encoding)
         marks.append(perf_counter())
-        draft = self._method.compose(
-            MethodInput(encoding, self.index, scores, self.bundle, self.k)
-        )
+        draft = self._method.compose(MethodInput(encoding, self.index, scores, self.bundle, self.k))
         marks.append(perf_counter())
         spans = {"read": read_ms}
         for stage, begin, end in zip(

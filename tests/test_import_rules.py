@@ -93,10 +93,7 @@ def test_third_party_modules_stay_in_their_rooms(path: Path) -> None:
         f"{place}:{line}: {name}"
         for line, name in imports(path)
         if name.split(".")[0] in NETWORK
-        or (
-            name.split(".")[0] in ALLOWED
-            and not place.startswith(ALLOWED[name.split(".")[0]])
-        )
+        or (name.split(".")[0] in ALLOWED and not place.startswith(ALLOWED[name.split(".")[0]]))
     ]
     assert strangers == []
 
@@ -118,7 +115,8 @@ def test_imports_point_left(path: Path) -> None:
 def test_nothing_of_ours_is_a_top_level_module() -> None:
     """Imported from elsewhere than the root, no folder name shows up as a global module."""
     code = (
-        "import sys, cxr_edge.pipeline, cxr_edge.cli.run, cxr_edge.indexes.cli, cxr_edge.export.cli,"
+        "import sys, cxr_edge.pipeline, cxr_edge.cli.run, cxr_edge.indexes.cli,"
+        "cxr_edge.export.cli,"
         " cxr_edge.training.cli, cxr_edge.benchmarks.cli;"
         f"print([m for m in {sorted(ROOMS)} if m in sys.modules])"
     )

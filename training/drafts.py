@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.labelers import get_labeler
 from cxr_edge.labelers.attributes import attributes
 from cxr_edge.labels import NO_FINDING, OBSERVATIONS, Mention
 from cxr_edge.pipeline import Pipeline
 from cxr_edge.training.gates import SCORED, f1_scores, positives
+from cxr_edge.training.targets import label_reports
 from cxr_edge.types import Attribute, Report
 
 NORMAL_REPORT = (
@@ -44,19 +44,13 @@ class DraftQuality:
     """Drafts that speak of an earlier study."""
 
 
-def label_all(texts: Sequence[str]) -> NDArray[np.int8]:
-    """Rule labels of many texts, int8 (N, 14)."""
-    labeler = get_labeler("rules")
-    return np.stack([labeler.label(text) for text in texts])
-
-
 def contradicts_itself(texts: Sequence[str]) -> bool:
     """Whether two sentences of one draft assert and deny the same observation.
 
     A sentence that says No Finding contradicts one that asserts any finding but a device only when
     it says so of the whole picture, that is, when it denies nothing in particular.
     """
-    labels = label_all(texts) if texts else np.zeros((0, len(OBSERVATIONS)), np.int8)
+    labels = label_reports(texts) if texts else np.zeros((0, len(OBSERVATIONS)), np.int8)
     findings = np.delete(labels, NO_FINDING, axis=1)
     asserted, denied = findings == Mention.POSITIVE, findings == Mention.NEGATIVE
     both = asserted.any(axis=0) & denied.any(axis=0)
@@ -74,7 +68,7 @@ def measure(name: str, drafts: Sequence[Sequence[str]], truth: NDArray[np.int8])
         drafts: the sentences of each draft.
         truth: int8 (N, 14), the labels of the reports.
     """
-    drafted = positives(label_all([" ".join(d) for d in drafts]))[:, _COLUMNS]
+    drafted = positives(label_reports([" ".join(d) for d in drafts]))[:, _COLUMNS]
     wanted = positives(truth)[:, _COLUMNS]
     f1 = f1_scores(wanted, drafted)
     rng = np.random.default_rng(0)

@@ -52,7 +52,7 @@ class Gates:
 
 
 def f1_scores(truth: Matrix, drafted: Matrix) -> NDArray[np.float64]:
-    """F1 per column of two 0/1 matrices (N, L); 0 where there is nothing to find and nothing found."""
+    """F1 per column of two 0/1 matrices (N, L); 0 where nothing is to be found and nothing is."""
     hit = (truth & drafted).sum(axis=0)
     total = truth.sum(axis=0) + drafted.sum(axis=0)
     scores: NDArray[np.float64] = np.where(total > 0, 2 * hit / np.maximum(total, 1), 0.0)
@@ -109,7 +109,9 @@ def tune(
         [np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(_RESAMPLES)]
     )
     gate = np.full(len(OBSERVATIONS), 0.5)
-    candidates = [np.unique(np.quantile(column, np.linspace(0.02, 0.99, 98))) for column in probabilities.T]
+    candidates = [
+        np.unique(np.quantile(column, np.linspace(0.02, 0.99, 98))) for column in probabilities.T
+    ]
 
     def quality(number: int, value: float) -> float:
         trial = gate.copy()

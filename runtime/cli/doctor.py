@@ -75,8 +75,12 @@ def doctor(as_json: bool) -> None:
                     "system": platform.platform(),
                     "threads": default_threads(),
                     "packages": packages,
-                    "engines": {n: {"available": ok, "detail": d} for n, (ok, d) in engines.items()},
-                    "decoders": {n: {"available": ok, "detail": d} for n, (ok, d) in codecs.items()},
+                    "engines": {
+                        n: {"available": ok, "detail": d} for n, (ok, d) in engines.items()
+                    },
+                    "decoders": {
+                        n: {"available": ok, "detail": d} for n, (ok, d) in codecs.items()
+                    },
                     **{n: {"sound": ok, "detail": d} for n, (ok, d) in parts.items()},
                     "ready": sound,
                 }
@@ -88,7 +92,11 @@ def doctor(as_json: bool) -> None:
         click.echo("packages")
         for name, found in packages.items():
             click.echo(f"  {name:16} {found}")
-        for title, answers in (("engines", engines), ("decoders", codecs), ("embedded parts", parts)):
+        for title, answers in (
+            ("engines", engines),
+            ("decoders", codecs),
+            ("embedded parts", parts),
+        ):
             click.echo(title)
             for name, (ok, detail) in answers.items():
                 click.echo(f"  {name:16} {'ok' if ok else 'NO'}  {detail}")

@@ -36,7 +36,9 @@ class Destination:
         except OSError as problem:
             raise OutputError(f"cannot write to {out}: {problem.strerror}") from None
         if not folder and not out.absolute().parent.is_dir():
-            raise OutputError(f"cannot write {out}: the folder {out.absolute().parent} does not exist")
+            raise OutputError(
+                f"cannot write {out}: the folder {out.absolute().parent} does not exist"
+            )
         return cls(out, folder)
 
     def file(self, number: int, suffix: str) -> Path | None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +16,12 @@ from cxr_edge.methods import METHODS
 from cxr_edge.types import DISCLAIMER, Report, StudyFailure
 from cxr_edge.writers import WRITERS
 
+if TYPE_CHECKING:
+    from cxr_edge.pipeline import Pipeline
+
 
 @click.command(
-    epilog="'cxr-run doctor' shows what is installed, what each engine says, and what to do about it."
+    epilog="'cxr-run doctor' shows what is installed, what each engine says, and what to do."
 )
 @click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one line a study.")
@@ -37,8 +41,16 @@ from cxr_edge.writers import WRITERS
     type=click.Choice(list(METHODS)),
     help="Report method (default: the one that measured best with the bundle).",
 )
-@click.option("-k", default=6, show_default=True, type=click.IntRange(min=1), help="Sentences for select and top-k.")
-@click.option("--threads", type=click.IntRange(min=1), help="Processors (default: all this process may use).")
+@click.option(
+    "-k",
+    default=6,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Sentences for select and top-k.",
+)
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Processors (default: all this process may use)."
+)
 @click.version_option(__version__, prog_name="cxr-run")
 def run(
     studies: tuple[str, ...],
@@ -62,7 +74,9 @@ def run(
     form = "json" if as_json else form or "text"
     if form == "sr" and out is None:
         raise click.UsageError("--format sr writes a DICOM file: name it with --out")
-    several = len(studies) > 1 or any(Path(s).is_dir() or s.lower().endswith(".zip") for s in studies)
+    several = len(studies) > 1 or any(
+        Path(s).is_dir() or s.lower().endswith(".zip") for s in studies
+    )
     sink = Sink(form, Destination.of(out, several))
 
     from cxr_edge.pipeline import Pipeline

@@ -1,4 +1,4 @@
-"""Engines by name. To add one: write ``runtime/engines/<name>.py`` and add its line below."""
+"""Engines by name. To add one: write ``<name>.py`` here and add its line below."""
 
 import os
 from importlib import import_module

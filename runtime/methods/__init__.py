@@ -1,4 +1,4 @@
-"""Report methods by name. To add one: write ``runtime/methods/<name>.py`` and add its line below."""
+"""Report methods by name. To add one: write ``<name>.py`` here and add its line below."""
 
 from importlib import import_module
 from typing import cast

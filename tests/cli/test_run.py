@@ -110,7 +110,9 @@ def many(phantom: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("as_zip", [False, True])
-def test_one_bad_study_does_not_stop_the_rest(cxr, many: Path, tmp_path: Path, as_zip: bool) -> None:
+def test_one_bad_study_does_not_stop_the_rest(
+    cxr, many: Path, tmp_path: Path, as_zip: bool
+) -> None:
     source = many
     if as_zip:
         source = tmp_path / "many.zip"
@@ -173,7 +175,9 @@ def test_bad_files_give_one_line(cxr, phantom: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["bundle", "index"])
-def test_a_corrupted_bundle_or_index_is_refused(cxr, phantom: Path, tmp_path: Path, kind: str) -> None:
+def test_a_corrupted_bundle_or_index_is_refused(
+    cxr, phantom: Path, tmp_path: Path, kind: str
+) -> None:
     for victim in sorted(p.name for p in default(kind).iterdir()):
         copy = tmp_path / victim
         shutil.copytree(default(kind), copy)
@@ -203,7 +207,9 @@ def test_doctor_reads_every_file_of_the_bundle(cxr, tmp_path: Path, monkeypatch)
         assert victim in answer["bundle"]["detail"]
 
 
-def test_a_bundle_and_an_index_of_different_spaces_are_refused(cxr, phantom: Path, tmp_path: Path) -> None:
+def test_a_bundle_and_an_index_of_different_spaces_are_refused(
+    cxr, phantom: Path, tmp_path: Path
+) -> None:
     from cxr_edge.indexes.container import DATA, MANIFEST
     from cxr_edge.manifest import write_directory
 
@@ -265,6 +271,8 @@ loaded = [m for m in ("torch", "transformers", "onnx", "sklearn", "PIL") if m in
 assert not loaded, loaded
 print("clean")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
     assert done.stdout.strip() == "clean", done.stderr
     assert (tmp_path / "r.html").stat().st_size > 1000

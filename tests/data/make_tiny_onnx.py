@@ -22,7 +22,9 @@ def main() -> None:
     observe = rng.standard_normal((16, 14)).astype(np.float32)
     np.savez(HERE / "tiny_weights.npz", embed=embed, observe=observe)
     nodes = [
-        helper.make_node("AveragePool", ["pixels"], ["pooled"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node(
+            "AveragePool", ["pixels"], ["pooled"], kernel_shape=[4, 4], strides=[4, 4]
+        ),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
         helper.make_node("MatMul", ["flat", "embed"], ["raw"]),
         helper.make_node("ReduceL2", ["raw", "axes"], ["length"], keepdims=1),

@@ -38,7 +38,9 @@ def arrays() -> Arrays:
 
 @pytest.fixture
 def write_index(tmp_path: Path) -> Callable[..., Path]:
-    def write(arrays: Arrays | None = None, *, space: str = "tiny/1", unit: str = "sentence") -> Path:
+    def write(
+        arrays: Arrays | None = None, *, space: str = "tiny/1", unit: str = "sentence"
+    ) -> Path:
         arrays = synthetic_arrays() if arrays is None else arrays
         out = tmp_path / "index"
         sections, _ = plan(arrays)

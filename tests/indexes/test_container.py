@@ -75,7 +75,10 @@ def test_flips_truncation_and_growth_end_in_a_clear_error(write_index: Writer) -
     good = path.read_bytes()
     rng = np.random.default_rng(1)
     damaged = [
-        *(bytes([*good[:p], good[p] ^ 0x10, *good[p + 1 :]]) for p in rng.integers(0, len(good), 4)),
+        *(
+            bytes([*good[:p], good[p] ^ 0x10, *good[p + 1 :]])
+            for p in rng.integers(0, len(good), 4)
+        ),
         good[: len(good) // 2],
         good[:-1],
         good + b"\0",

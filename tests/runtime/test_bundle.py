@@ -24,8 +24,14 @@ def test_round_trip(make_bundle: Maker) -> None:
 
 
 def test_attributes_and_mutes(make_bundle: Maker) -> None:
-    gate = {"gate": 0.5, "clear": 0.2, "muted": True, "auroc": None, "attributes": ["side", "severity"]}
-    bundle = make_bundle(observations={name: gate for name in OBSERVATIONS})
+    gate = {
+        "gate": 0.5,
+        "clear": 0.2,
+        "muted": True,
+        "auroc": None,
+        "attributes": ["side", "severity"],
+    }
+    bundle = make_bundle(observations=dict.fromkeys(OBSERVATIONS, gate))
     assert bundle.muted == OBSERVATIONS
     assert bundle.gates[0].attributes == Attribute.SIDE | Attribute.SEVERITY
 
@@ -51,7 +57,7 @@ def test_what_does_not_make_sense_is_not_written(
 def test_a_gate_below_its_clear_line_is_refused(make_bundle: Maker) -> None:
     gate = {"gate": 0.2, "clear": 0.5, "muted": False, "auroc": 0.8, "attributes": []}
     with pytest.raises(BundleError, match="clear"):
-        make_bundle("bad", observations={name: gate for name in OBSERVATIONS})
+        make_bundle("bad", observations=dict.fromkeys(OBSERVATIONS, gate))
 
 
 def test_a_changed_network_is_noticed_when_it_is_read(make_bundle: Maker) -> None:

@@ -64,7 +64,12 @@ def texts(hits: tuple[object, ...]) -> list[str]:
 def test_guided_asserts_above_the_gate_and_denies_below_the_clear_line(
     make_bundle: Callable[..., Bundle], index: SentenceIndex
 ) -> None:
-    picture = {"Cardiomegaly": 0.9, "Pleural Effusion": 0.1, "Pneumothorax": 0.19, "Atelectasis": 0.4}
+    picture = {
+        "Cardiomegaly": 0.9,
+        "Pleural Effusion": 0.1,
+        "Pneumothorax": 0.19,
+        "Atelectasis": 0.4,
+    }
     draft = get_method("guided").compose(given(make_bundle(), index, picture))
     assert texts(draft.findings)[0] == "The heart is enlarged."
     assert set(texts(draft.findings)[1:]) == {"No pleural effusion.", "No pneumothorax."}
@@ -78,7 +83,11 @@ def test_guided_keeps_details_to_itself_unless_the_bundle_allows_them(
     assert texts(plain.impression) == ["There is a pleural effusion."]
     sided = make_bundle("sided", observations=gates(Pleural_Effusion={"attributes": ["side"]}))
     seen = {
-        texts(get_method("guided").compose(given(sided, index, {"Pleural Effusion": 0.9}, seed=s)).impression)[0]
+        texts(
+            get_method("guided")
+            .compose(given(sided, index, {"Pleural Effusion": 0.9}, seed=s))
+            .impression
+        )[0]
         for s in range(20)
     }
     assert seen == {"There is a pleural effusion.", "There is a left pleural effusion."}

@@ -55,7 +55,7 @@ class SentenceIndex:
         )
 
     def __len__(self) -> int:
-        return self.vectors.shape[0]
+        return int(self.vectors.shape[0])
 
     @property
     def digest(self) -> str:

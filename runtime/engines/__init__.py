@@ -7,7 +7,15 @@ from typing import cast
 from cxr_edge.engines.base import Engine, EngineInfo, EngineModule, Probe
 from cxr_edge.errors import EngineUnavailable
 
-__all__ = ["ENGINES", "Engine", "EngineInfo", "Probe", "default_threads", "load_engine", "probe_all"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "EngineInfo",
+    "Probe",
+    "default_threads",
+    "load_engine",
+    "probe_all",
+]
 
 ENGINES: dict[str, str] = {
     "cpu": "cxr_edge.engines.onnxruntime_cpu",

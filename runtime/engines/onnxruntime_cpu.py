@@ -43,7 +43,7 @@ class _Session:
             import onnxruntime as ort
         except ImportError as problem:
             raise EngineUnavailable(
-                f"onnxruntime does not import ({problem}); reinstall it: pip install 'cxr-edge[cpu]'"
+                f"onnxruntime does not import ({problem}); run: pip install 'cxr-edge[cpu]'"
             ) from None
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads

@@ -20,6 +20,7 @@ _SOF_OF_CODEC = {
 }
 _ANY_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | _SOF_JPEG_LS
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+_START_OF_TILE_PART = 0xFF90
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 
 
@@ -66,8 +67,13 @@ def read_size(codec: str, data: bytes) -> CodestreamSize:
     Raises:
         StudyError: The stream is damaged or of another kind than the transfer syntax says.
     """
+    # Decoders fill in what a cut-off stream lacks, with grey; both families end in FFD9.
+    if not data[-64:].rstrip(b"\0").endswith(b"\xff\xd9") and len(data) > 64:
+        raise StudyError("the compressed pixel data is cut off before its end; send the file again")
     if codec in ("jpeg2000", "htj2k"):
-        return _read_siz(data)
+        size = _read_siz(data)
+        _check_tiles(data)
+        return size
     return _read_sof(codec, data)
 
 
@@ -80,6 +86,35 @@ def _read_siz(data: bytes) -> CodestreamSize:
     x1, y1, x0, y0 = struct.unpack_from(">4I", data, 8)
     components, depth = struct.unpack_from(">HB", data, 40)
     return CodestreamSize(y1 - y0, x1 - x0, components, (depth & 0x7F) + 1)
+
+
+def _check_tiles(data: bytes) -> None:
+    """Require a part of every tile that SIZ promises: a header edited to ask for a far larger
+    picture would otherwise be decoded, with its missing tiles left blank.
+    """
+    x1, y1, _, _, width, height, x0, y0 = struct.unpack_from(">8I", data, 8)
+    if not width or not height or x1 <= x0 or y1 <= y0:
+        raise StudyError("the JPEG 2000 stream has tiles of no size; export the image again")
+    promised = -(-(x1 - x0) // width) * -(-(y1 - y0) // height)
+    held: set[int] = set()
+    position = 2
+    while position + 12 <= len(data):
+        marker, length = struct.unpack_from(">HH", data, position)
+        if marker != _START_OF_TILE_PART:
+            if held or marker & 0xFF00 != 0xFF00 or length < 2:
+                break
+            position += 2 + length
+            continue
+        tile, part_length = struct.unpack_from(">HI", data, position + 4)
+        held.add(tile)
+        if part_length < 14:  # zero: this part runs to the end of the stream
+            break
+        position += part_length
+    if len(held) != promised:
+        raise StudyError(
+            f"the JPEG 2000 stream holds {len(held)} of the {promised} tiles its header promises; "
+            "it is cut off or hostile"
+        )
 
 
 def _read_sof(codec: str, data: bytes) -> CodestreamSize:

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 from cxr_edge.types import Attribute
 
 CORPORA: dict[str, str] = {
-    "grammar": "cxr_edge.indexes.corpora.grammar:GrammarCorpus",
+    "grammar": "cxr_edge.indexes.corpora.grammar.corpus:GrammarCorpus",
     "jsonl": "cxr_edge.indexes.corpora.jsonl:JsonlCorpus",
 }
 """Name of each corpus format and where its reader is, as ``module:class``."""

@@ -1,0 +1,48 @@
+"""Files appear whole or not at all."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from cxr_edge.errors import OutputError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, replacing what was there.
+
+    The bytes go to a temporary name in the same folder (a rename is atomic only within one file
+    system), are flushed to the disk and renamed; then the folder entry is flushed too.
+
+    Raises:
+        OutputError: if any step fails; nothing is left behind.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        try:
+            # Exclusive creation: a link planted under this name is never followed.
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; "
+            "choose a folder that exists and that you may write to"
+        ) from error
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename durable, where the system can flush a folder."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,103 @@
+"""The draft as plain text of at most 100 columns, for a terminal or a mail."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from cxr_edge.types import DISCLAIMER, Report
+from cxr_edge.writers.evidence import (
+    STAGES,
+    flat,
+    labels_in_words,
+    observed,
+    printable,
+    sections,
+    source_notes,
+)
+
+name = "text"
+suffix = ".txt"
+
+WIDTH = 100
+_BAR = 20
+_INDENT = " " * 6
+
+
+def render(report: Report) -> bytes:
+    """The draft first, then what it rests on. UTF-8, lines of at most 100 columns."""
+    lines = [
+        "=" * WIDTH,
+        DISCLAIMER,
+        "=" * WIDTH,
+        *_identity(report),
+        *_section("FINDINGS", [report.findings]),
+        *_section("IMPRESSION", [report.impression]),
+        *_section("NOTES", report.notes, bullet="- "),
+        *_section("WARNINGS", source_notes(report), bullet="! "),
+        *_evidence(report),
+        *_observations(report),
+        *_provenance(report),
+        "",
+        DISCLAIMER,
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _identity(report: Report) -> Iterator[str]:
+    """Identifiers of the study, not of the patient."""
+    study = report.study
+    view = study.view or "not stated"
+    yield f"Study {printable(study.study_instance_uid) or 'without a StudyInstanceUID'}"
+    yield f"Image {printable(study.sop_instance_uid) or 'without a SOPInstanceUID'}, view {view}"
+
+
+def _section(title: str, paragraphs: Sequence[str], bullet: str = "") -> Iterator[str]:
+    filled = [printable(paragraph) for paragraph in paragraphs if paragraph.strip()]
+    if not filled:
+        return
+    yield ""
+    yield title
+    for paragraph in filled:
+        yield from textwrap.wrap(
+            paragraph,
+            WIDTH,
+            initial_indent=f"  {bullet}",
+            subsequent_indent=" " * (2 + len(bullet)),
+        )
+
+
+def _evidence(report: Report) -> Iterator[str]:
+    if not report.sentences:
+        return
+    yield ""
+    yield "EVIDENCE"
+    named = zip(report.sentences, sections(report), strict=True)
+    for number, (hit, section) in enumerate(named, start=1):
+        yield from textwrap.wrap(
+            printable(hit.text), WIDTH, initial_indent=f"{number:4d}  ", subsequent_indent=_INDENT
+        )
+        count = "1 sentence" if hit.cluster_size == 1 else f"{hit.cluster_size} sentences"
+        yield from _indented(
+            f"{section}; score {hit.score:.4f}; stands for {count}; from {printable(hit.source)}"
+        )
+        yield from _indented(f"labels: {labels_in_words(hit)}")
+
+
+def _indented(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+
+
+def _observations(report: Report) -> Iterator[str]:
+    yield ""
+    yield "OBSERVATION PROBABILITIES"
+    for item in observed(report):
+        bar = "#" * round(item.probability * _BAR)
+        mark = "  muted: not reliable, not drafted" if item.muted else ""
+        yield f"  {item.name:<27} {item.probability:6.3f}  |{bar:<{_BAR}}|{mark}"
+
+
+def _provenance(report: Report) -> Iterator[str]:
+    yield from _section("PROVENANCE", [f"{key}: {value}" for key, value in flat(report.provenance)])
+    stages = (
+        f"{stage} {report.timings_ms[stage]:.1f}" for stage in STAGES if stage in report.timings_ms
+    )
+    yield from _section("TIMINGS (ms)", [", ".join(stages)])

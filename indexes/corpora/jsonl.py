@@ -22,7 +22,9 @@ _SECTIONS = ("findings", "impression")
 class JsonlCorpus:
     """The sentences, or the whole reports, of a JSON Lines file, in file order."""
 
-    def __init__(self, path: str | Path, *, unit: str = "sentence", split: str | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, unit: str = "sentence", split: str | None = None
+    ) -> None:
         """Name the file.
 
         Args:

@@ -12,6 +12,10 @@ _JUDGEMENT: dict[Cue, Mention] = {
     Cue.PROMINENT: Mention.UNCERTAIN,
     Cue.BORDERLINE: Mention.UNCERTAIN,
 }
+_AFTERTHOUGHT: dict[Cue | None, Mention] = {
+    Cue.DOUBT_BACK: Mention.UNCERTAIN,
+    Cue.DENY_BACK: Mention.NEGATIVE,
+}
 _JOINS = frozenset((Cue.COMMA, Cue.AND, Cue.OR))
 _WIDEST_GAP = 24
 """Characters between an adjective and the part it qualifies ("enlarged, globular cardiac")."""
@@ -28,7 +32,7 @@ def judge_parts(events: list[Event]) -> list[Finding]:
     pending: list[Event] = []
     verb = stable = False
     carried: Mention | None = None
-    carried_from = 0
+    carried_from = clause = 0
     for position, event in enumerate(events):
         cue = event.cue
         if cue is None and event.default == Mention.BLANK:
@@ -55,6 +59,11 @@ def judge_parts(events: list[Event]) -> list[Finding]:
         elif cue is Cue.STOP:
             found += _unjudged(pending, stable)
             pending, carried, verb, stable = [], None, False, False
+            clause = len(found)
+        elif cue in _AFTERTHOUGHT:
+            # "An enlarged cardiac silhouette is suspected."
+            found[clause:] = [(part, _AFTERTHOUGHT[cue]) for part, _ in found[clause:]]
+            carried = None
         elif cue not in _JOINS:
             carried = None
     return found + _unjudged(pending, stable)

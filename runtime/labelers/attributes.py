@@ -20,8 +20,8 @@ _RIGHT = _words(r"right(?:[ -]sided|ward)? | middle lobe | dextro\w+ | azygos | 
 _BOTH = _words(
     r"""
     bilateral(?:ly)? | bibas(?:al|ilar) | biapical | bihilar | b/l
-    both (?:\w+ ){0,2}?(?:lungs?|sides?|bases|apices|hemithora\w+|hemidiaphragms|costophrenic|hila)
-    both (?:lower|mid|upper)
+    both (?:\w+ ){0,2}?(?:lungs?|sides?|bases|apices|hemithora\w+|hila)
+    both (?:lower|mid|upper|perihilar)
     """
 )
 # Ordered from the weakest; the first class found names the sentence.
@@ -48,7 +48,8 @@ _LOCATION = _words(
     svc | vena cava | cavoatrial | atri(?:um|al) | ventric\w+ | carina | stomach | duoden\w+
     brachiocephalic | subclavian | jugular | ribs? | clavic\w+ | vertebra\w* | spine | humer\w+
     scapul\w+ | shoulder | chest wall | hemithorax | axilla\w* | pericardi\w+
-    (?:thoracic|cervical|lumbar)
+    (?:thoracic|cervical|lumbar)(?! aort) | esophagus | gastroesophageal | mainstem
+    (?:mid|distal|proximal) trachea | below the (?:hemi)?diaphragm
     """
 )
 _COMPARISON = _words(

@@ -136,7 +136,6 @@ _ROWS: tuple[tuple[Cue, str], ...] = (
         r"""
         (?:<be>|does|do)? ?<not> (?:appear (?:to be )?)?(?:<how> )*<grown>
         non[ ]?-?(?:enlarged|dilated|widened)
-        no (?:evidence of )?(?:\w+ )?(?:enlargement|widening)(?! of (?:the )?(?:heart|card|mediast))
         (?:within|in) (?:\w+ )?(?:normal (?:limits|range)|limits of normal|limits)
         normal(?:ly)?(?: limits)? | unremarkable | wnl | without (?:\w+ )?abnormalit\w+
         no abnormalit\w+ | intact | clear(?! of\b) | midline | sharp | preserved
@@ -174,7 +173,7 @@ _ROWS: tuple[tuple[Cue, str], ...] = (
     (
         Cue.DOUBT_BACK,
         r"""
-        (?:<be>|be) (?:\w+ ){0,2}?<doubted> | (?:less|not) likely | questioned | \?(?= *$)
+        (?:<be>|be) (?:(?!with )\w+ ){0,2}?<doubted> | (?:less|not) likely | questioned | \?(?= *$)
         (?:is|are|remain\w*) (?:in )?(?:the )?differential | suspected(?= *[.?,;]| *$)
         """,
     ),
@@ -218,7 +217,7 @@ _ROWS: tuple[tuple[Cue, str], ...] = (
         r"""
         but | however | although | though | while | whereas | yet | except(?: for)? | apart from
         aside from | other than | besides | otherwise | nevertheless | which | because | since
-        there (?:is|are|was|were|has been|may be) | additionally | status post | s/p
+        there (?:is|are|was|were|has been) | additionally | status post | s/p
         """,
     ),
     (Cue.WITH, r"with"),

@@ -164,7 +164,7 @@ _ROWS: tuple[tuple[str, Mention, str], ...] = (
         "Lung Opacity",
         Mention.POSITIVE,
         r"""
-        opaci\w+ | (?:focal |alveolar )?infiltrat\w+ | ground<hyphen>glass | haziness
+        opaci\w+ | (?:focal |alveolar )?infiltrat\w+ | ground<hyphen>glass(?: opaci\w+)? | haziness
         (?:air<hyphen>space|interstitial|parenchymal) (?:lung )?(?:disease|process|change)\w*
         (?:air<hyphen>space|interstitial|parenchymal) (?:abnormalit|infiltrat|densit)\w*
         increased (?:lung |pulmonary |retrocardiac |basilar )?densit(?:y|ies)

@@ -28,6 +28,10 @@ class Resize:
     """Pillow's kernels where true, torch's interpolation where false."""
     align_corners: bool = False
     """Bilinear without antialias only."""
+    rounding: str = "nearest"
+    """Of the side that follows the aspect ratio: ``nearest``, or ``floor`` as torchvision does."""
+    eight_bit: bool = False
+    """The picture has 256 grey levels and keeps them in each pass, exactly as Pillow's mode L."""
 
     def __post_init__(self) -> None:
         """Check that the fields make sense together."""
@@ -41,6 +45,9 @@ class Resize:
         plain = self.kernel == "bilinear" and not self.antialias
         _require(not self.align_corners or plain, "align_corners needs bilinear, antialias false")
         _require(self.kernel != "lanczos" or self.antialias, "lanczos needs antialias")
+        _require(self.rounding in ("nearest", "floor"), "resize rounding is nearest or floor")
+        pillow = self.antialias and self.kernel in ("bilinear", "bicubic", "lanczos")
+        _require(not self.eight_bit or pillow, "eight_bit needs a smooth kernel with antialias")
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,13 @@ class Crop:
 
     height: int
     width: int
+    rounding: str = "floor"
+    """Of an odd margin's half: ``floor``, or ``nearest`` (ties to even) as torchvision does."""
 
     def __post_init__(self) -> None:
         """Check the size."""
         _require(min(self.height, self.width) >= 1, "crop sides must be at least 1")
+        _require(self.rounding in ("nearest", "floor"), "crop rounding is nearest or floor")
 
 
 @dataclass(frozen=True)
@@ -144,6 +154,9 @@ class Recipe:
         """Check the tone and what ``fast`` needs."""
         _require(self.tone in STAGES, f"tone must be one of {list(STAGES)}")
         _require(len(self.steps) >= 1, "a recipe needs at least one step")
+        first = self.steps[0]
+        levels = isinstance(first, Resize) and first.eight_bit
+        _require(not (self.fast and levels), "an eight_bit resize that comes first forbids fast")
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Recipe":

@@ -70,7 +70,7 @@ def weights(source: int, target: int, kernel: Kernel) -> Float32:
         matrix = np.zeros((target, source))
         matrix[np.arange(target), chosen] = 1.0
     elif kernel.antialias:
-        matrix = _antialiased(source, target, kernel.name)
+        matrix = pillow_weights(source, target, kernel.name)
     else:
         matrix = _interpolated(source, target, kernel)
     normalised: Float32 = (matrix / matrix.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -78,7 +78,8 @@ def weights(source: int, target: int, kernel: Kernel) -> Float32:
     return normalised
 
 
-def _antialiased(source: int, target: int, name: str) -> NDArray[np.float64]:
+def pillow_weights(source: int, target: int, name: str) -> NDArray[np.float64]:
+    """Return Pillow's weights before normalisation, float64 (target, source)."""
     support, function = _SMOOTH[name]
     scale = source / target
     stretch = max(scale, 1.0)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.errors import StudyError
+from cxr_edge.preprocess.eight_bit import resize_eight_bit
 from cxr_edge.preprocess.recipe import (
     Crop,
     Normalise,
@@ -92,7 +93,8 @@ def target_size(step: Resize, height: int, width: int) -> tuple[int, int]:
         return step.height, step.width
     side = step.longest or step.shortest or 1
     reference = max(height, width) if step.longest is not None else min(height, width)
-    return max(round(height * side / reference), 1), max(round(width * side / reference), 1)
+    whole = int if step.rounding == "floor" else round
+    return max(whole(height * side / reference), 1), max(whole(width * side / reference), 1)
 
 
 def _kernel(step: Resize) -> Kernel:
@@ -120,14 +122,15 @@ def _apply_step(step: Step, picture: Float32, mask: Float32 | None) -> Float32:
     """Apply one step to float32 (H, W) or (C, H, W)."""
     match step:
         case Resize():
-            height, width = target_size(step, *picture.shape[-2:])
+            size = target_size(step, *picture.shape[-2:])
+            change = resize_eight_bit if step.eight_bit else resize
             if picture.ndim == 2:
-                return resize(picture, height, width, _kernel(step))
-            return np.stack([resize(plane, height, width, _kernel(step)) for plane in picture])
+                return change(picture, *size, _kernel(step))
+            return np.stack([change(plane, *size, _kernel(step)) for plane in picture])
         case Pad(fill):
             return _pad(picture, fill)
-        case Crop(height, width):
-            return _crop(picture, height, width)
+        case Crop():
+            return _crop(picture, step)
         case Quantise(rounding):
             rounded = np.rint if rounding == "nearest" else np.floor
             return np.asarray(rounded(np.clip(picture, 0, 1) * np.float32(255)) / 255, np.float32)
@@ -153,14 +156,16 @@ def _pad(picture: Float32, fill: float) -> Float32:
     return padded
 
 
-def _crop(picture: Float32, height: int, width: int) -> Float32:
+def _crop(picture: Float32, step: Crop) -> Float32:
     rows, columns = picture.shape[-2:]
+    height, width = step.height, step.width
     if rows < height or columns < width:
         raise StudyError(
             f"the resized picture of {rows} x {columns} is smaller than the recipe's crop of "
             f"{height} x {width}"
         )
-    top, left = (rows - height) // 2, (columns - width) // 2
+    whole = int if step.rounding == "floor" else round
+    top, left = whole((rows - height) / 2), whole((columns - width) / 2)
     return picture[..., top : top + height, left : left + width]
 
 

@@ -5,10 +5,12 @@ code; handing such a file to ``dcmread`` would inflate it without one.
 """
 
 import io
+import logging
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import IO, BinaryIO, Literal, cast
 
@@ -48,12 +50,27 @@ class Header:
     """The inflated data set of a deflated file, pixel data included; None otherwise."""
 
 
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+def _passes(_record: logging.LogRecord) -> bool:
+    return not _quiet.get()
+
+
+# Only what is logged while this program reads is dropped; pydicom's other users keep their lines.
+pydicom.config.logger.addFilter(_passes)
+
+
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
-    """Keep pydicom from warning: its warnings and log lines quote values of the header."""
-    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-        warnings.simplefilter("ignore")
-        yield
+    """Keep pydicom's warnings and log lines back: they quote values of the header."""
+    token = _quiet.set(True)
+    try:
+        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        _quiet.reset(token)
 
 
 def read_header(stream: IO[bytes], size: int, limits: Limits) -> Header:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 KEYWORDS: tuple[str, ...] = (
     "SpecificCharacterSet",
@@ -37,7 +38,7 @@ def read_text(dataset: Dataset, keyword: str) -> str:
     value = dataset.get(keyword)
     if value is None:
         return ""
-    several = not isinstance(value, str | bytes) and hasattr(value, "__iter__")
+    several = isinstance(value, MultiValue)
     joined = "\\".join(str(part) for part in value) if several else str(value)
     return _CONTROL.sub("", joined)
 

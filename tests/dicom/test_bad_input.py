@@ -213,7 +213,8 @@ def test_missing_decoder_names_the_package(tmp_path, monkeypatch):
 
 
 def test_pydicom_logs_and_warns_nothing(reader, tmp_path, caplog, recwarn):
-    data = plain(PatientBirthDate="19400305").replace(b"19400305", b"1940-3-5")
+    data = plain(PatientBirthDate="19400305", StudyDescription="escapes")
+    data = data.replace(b"19400305", b"1940-3-5").replace(b"escapes", b"a\x1b[9mbc")
     caplog.set_level("DEBUG")
     study = reader.read(write(tmp_path / "a.dcm", data))
     assert study.header["PatientBirthDate"] == "1940-3-5"

@@ -1,0 +1,1 @@
+"""Recipes that turn pairs of images and reports into weights."""

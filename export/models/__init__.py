@@ -1,0 +1,1 @@
+"""One module per architecture: the torch reference, its checkpoint loader, its ``ExportSpec``."""

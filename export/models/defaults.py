@@ -1,0 +1,55 @@
+"""What an image tower without an observation head tells the exporter."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from cxr_edge.errors import CheckpointError
+from cxr_edge.export.checkpoints import read_state_dict
+from cxr_edge.export.spec import Samples
+from cxr_edge.labels import OBSERVATIONS
+
+
+def muted_observations() -> dict[str, dict[str, Any]]:
+    """All fourteen observations, none of which the network was measured on."""
+    entry = {"auroc": None, "gate": 1.0, "clear": 0.0, "muted": True, "attributes": []}
+    return {name: dict(entry) for name in OBSERVATIONS}
+
+
+def smooth_pictures(channels: int, size: int) -> Samples:
+    """A source of blurred noise, standardised: nearer to a radiograph's spectrum than white noise.
+
+    Args:
+        channels: C.
+        size: S, pixels a side.
+
+    Returns:
+        A function of a count N and a generator that gives ``(float32 (N, C, S, S),)``.
+    """
+
+    def draw(count: int, chance: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
+        coarse = torch.from_numpy(chance.standard_normal((count, 1, 9, 9), dtype=np.float32))
+        smooth = F.interpolate(coarse, size=(size, size), mode="bicubic")
+        centred = smooth - smooth.mean(dim=(1, 2, 3), keepdim=True)
+        grey = centred / centred.std(dim=(1, 2, 3), keepdim=True)
+        return (grey.expand(-1, channels, -1, -1).contiguous().numpy(),)
+
+    return draw
+
+
+def state_of(architecture: str, checkpoint: Path | None) -> dict[str, Tensor]:
+    """The tensors of the user's checkpoint.
+
+    Raises:
+        CheckpointError: there is none, and this package carries no weights of that network.
+    """
+    if checkpoint is None:
+        raise CheckpointError(
+            f"{architecture} needs --checkpoint: this package carries no weights of it"
+        )
+    return read_state_dict(checkpoint)

@@ -1,0 +1,1 @@
+"""Weights this package carries, so that the embedded default can be exported again."""

@@ -29,6 +29,8 @@ class SentenceIndex:
     """int8 (N, 14), ``Mention`` values."""
     attributes: NDArray[np.uint8]
     """uint8 (N,), ``Attribute`` flags."""
+    section: NDArray[np.uint8]
+    """uint8 (N,), position in ``container.SECTION_NAMES``."""
     cluster_size: NDArray[np.uint32]
     _arrays: Mapping[str, NDArray[Any]]
 
@@ -50,6 +52,7 @@ class SentenceIndex:
             vectors=arrays["vectors"],
             labels=arrays["labels"],
             attributes=arrays["attributes"],
+            section=arrays["section"],
             cluster_size=arrays["cluster_size"],
             _arrays=arrays,
         )

@@ -80,8 +80,12 @@ class Bundle:
 
     @property
     def default_method(self) -> str:
-        """The report method that measured best with this bundle."""
-        return str(self.manifest.get("method", "select"))
+        """``guided`` where the bundle knows an observation well enough, else the papers' ``select``.
+
+        On ``valid``, guided drafts of the embedded default agree best with the reports
+        (docs/model-card.md).
+        """
+        return "select" if all(gate.muted for gate in self.gates) else "guided"
 
     @property
     def warnings(self) -> tuple[str, ...]:

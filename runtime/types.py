@@ -117,7 +117,9 @@ class Attribute(IntFlag):
     LOCATION = 4
     """lobe, zone, base, apex, lingula, hilum, tip positions of devices."""
     COMPARISON = 8
-    """speaks of an earlier study: stable, unchanged, new, improved. Never drafted."""
+    """speaks of an earlier study: stable, unchanged, new, improved. Never drafted by ``guided``."""
+    CHARACTER = 16
+    """shape, margin, texture or kind: streaky, round, ill-defined, interstitial, loculated."""
 
 
 @dataclass(frozen=True)

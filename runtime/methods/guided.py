@@ -12,7 +12,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.labels import NO_FINDING, OBSERVATIONS, Mention
+from cxr_edge.indexes.container import SECTION_NAMES
+from cxr_edge.labels import NO_FINDING, OBSERVATIONS, SUPPORT_DEVICES, Mention
 from cxr_edge.methods.base import MethodInput
 from cxr_edge.types import Attribute, Draft, Hit
 
@@ -36,13 +37,12 @@ def compose(given: MethodInput) -> Draft:
     """Compose a draft from allowed sentences only; ``k`` is not used."""
     given.require_unit("guided", "sentence")
     gates, probabilities = given.bundle.gates, given.encoding.probabilities
-    usable = given.index.attributes & np.uint8(Attribute.COMPARISON) == 0
     asserted = [
         number
         for number in _by_confidence(given)
         if not gates[number].muted and probabilities[number] >= gates[number].gate
     ]
-    positives = tuple(_first(given, _saying(given, number) & usable) for number in asserted)
+    positives = tuple(_first(given, _saying(given, number)) for number in asserted)
     findings = tuple(hit for hit in positives if hit is not None)
     denied = _denials(given, _clear(given, asserted))
     notes = []
@@ -50,7 +50,7 @@ def compose(given: MethodInput) -> Draft:
     if not findings:
         normal = probabilities[NO_FINDING] >= gates[NO_FINDING].gate
         if normal and not gates[NO_FINDING].muted:
-            statement = _first(given, _only(given, {NO_FINDING: Mention.POSITIVE}) & usable)
+            statement = _normal_statement(given)
             impression = (statement,) if statement is not None else ()
         else:
             impression = (_unnamed(given),)
@@ -76,11 +76,11 @@ def _by_confidence(given: MethodInput) -> list[int]:
 
 
 def _clear(given: MethodInput, asserted: Iterable[int]) -> set[int]:
-    """Observations that may be denied."""
+    """Findings that may be denied; that there is no device is not worth a sentence."""
     clear = {
         number
         for number, gate in enumerate(given.bundle.gates)
-        if number != NO_FINDING
+        if number not in (NO_FINDING, SUPPORT_DEVICES)
         and not gate.muted
         and given.encoding.probabilities[number] < gate.clear
     }
@@ -90,20 +90,32 @@ def _clear(given: MethodInput, asserted: Iterable[int]) -> set[int]:
     return clear
 
 
-def _only(given: MethodInput, labels: dict[int, Mention]) -> NDArray[np.bool_]:
-    """Rows that say exactly this and nothing else."""
+def _saying(given: MethodInput, number: int) -> NDArray[np.bool_]:
+    """Rows that assert this observation alone, with no more detail than the bundle may give.
+
+    Whether such a row also carries No Finding does not matter: a device alone leaves it standing.
+    """
     wanted = np.zeros(len(OBSERVATIONS), np.int8)
-    for number, mention in labels.items():
-        wanted[number] = mention
-    rows: NDArray[np.bool_] = np.all(given.index.labels == wanted, axis=1)
+    wanted[number] = Mention.POSITIVE
+    same = given.index.labels == wanted
+    same[:, NO_FINDING] = True
+    forbidden = np.uint8(~given.bundle.gates[number].attributes & 0xFF)
+    rows: NDArray[np.bool_] = same.all(axis=1) & (given.index.attributes & forbidden == 0)
     return rows
 
 
-def _saying(given: MethodInput, number: int) -> NDArray[np.bool_]:
-    """Rows that assert one observation, with no more detail than the bundle may give."""
-    forbidden = np.uint8(~given.bundle.gates[number].attributes & 0xFF)
-    plain: NDArray[np.bool_] = given.index.attributes & forbidden == 0
-    return _only(given, {number: Mention.POSITIVE}) & plain
+def _normal_statement(given: MethodInput) -> Hit | None:
+    """The best row that says nothing but No Finding; of an impression where there is one.
+
+    In a findings section such a row may speak of one structure only ("The trachea is midline.").
+    """
+    wanted = np.zeros(len(OBSERVATIONS), np.int8)
+    wanted[NO_FINDING] = Mention.POSITIVE
+    rows = np.all(given.index.labels == wanted, axis=1) & (
+        given.index.attributes == np.uint8(Attribute.NONE)
+    )
+    concluding = rows & (given.index.section == SECTION_NAMES.index("impression"))
+    return _first(given, concluding if concluding.any() else rows)
 
 
 def _first(given: MethodInput, mask: NDArray[np.bool_]) -> Hit | None:

@@ -43,7 +43,6 @@ def manifest(**changes: Any) -> dict[str, Any]:
         },
         "tokenizer": {},
         "observations": {name: dict(gate) for name in OBSERVATIONS},
-        "method": "guided",
         "parity": {},
         "provenance": {},
         **changes,

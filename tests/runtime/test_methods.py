@@ -32,6 +32,8 @@ ROWS = [
     ("Effusion and atelectasis.", {"Atelectasis": P, "Pleural Effusion": P}, NONE),
     ("No pneumothorax.", {"Pneumothorax": N, "No Finding": P}, NONE),
     ("There is a pneumothorax.", {"Pneumothorax": P}, NONE),
+    ("A pacemaker is present.", {"Support Devices": P, "No Finding": P}, NONE),
+    ("No lines.", {"Support Devices": N, "No Finding": P}, NONE),
     ("Normal mediastinum.", {"Enlarged Cardiomediastinum": N, "No Finding": P}, NONE),
 ]
 
@@ -129,6 +131,16 @@ def test_nothing_asserted_is_normal_only_if_no_finding_says_so(
     assert said.row is None
     assert "abnormal" in said.text
     assert said.score == pytest.approx(0.8)
+
+
+def test_a_device_is_asserted_and_never_denied(
+    make_bundle: Callable[..., Bundle], index: SentenceIndex
+) -> None:
+    bundle = make_bundle()
+    draft = get_method("guided").compose(given(bundle, index, {"Support Devices": 0.9}))
+    assert texts(draft.findings) == ["A pacemaker is present."]
+    draft = get_method("guided").compose(given(bundle, index, {"Support Devices": 0.0}))
+    assert texts(draft.findings) == []
 
 
 def test_guided_never_contradicts_itself(

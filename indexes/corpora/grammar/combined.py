@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from cxr_edge.indexes.corpora.grammar.meaning import Entry, Meaning, claims, combine
 from cxr_edge.indexes.corpora.grammar.phrase import Phrase, graded, sentence
-from cxr_edge.indexes.corpora.grammar.places import LUNG, NOWHERE, SIDES, placed
+from cxr_edge.indexes.corpora.grammar.places import LUNG, LUNG_SIDES, NOWHERE, SIDES, placed
 from cxr_edge.labels import Mention
 
 _POSITIVE, _UNCERTAIN, _NEGATIVE = Mention.POSITIVE, Mention.UNCERTAIN, Mention.NEGATIVE
@@ -115,8 +115,8 @@ def _hearts() -> Iterator[Entry]:
 def _opacities() -> Iterator[Entry]:
     own = claims(_POSITIVE, "Lung Opacity")
     for kind in ("", "patchy", "hazy"):
-        base = Phrase(f"{kind} opacity".strip(), ("Lung Opacity",), detail=kind)
-        for phrase in placed(base, (NOWHERE, *LUNG), f"{kind} opacities".strip()):
+        base = Phrase("opacity", ("Lung Opacity",), kind=kind, detail=kind)
+        for phrase in placed(base, (NOWHERE, *LUNG), "opacities"):
             for may_be, names in _DIFFERENTIALS:
                 said = combine(own, claims(_UNCERTAIN, *names))
                 text = f"{phrase.with_article()}, which may represent {may_be}"
@@ -138,7 +138,7 @@ def _opacities() -> Iterator[Entry]:
 def _consolidations() -> Iterator[Entry]:
     base = Phrase("consolidation", ("Consolidation",), number="mass")
     own = claims(_POSITIVE, "Consolidation")
-    for phrase in placed(base, (NOWHERE, *LUNG, *SIDES)):
+    for phrase in placed(base, (NOWHERE, *LUNG, *LUNG_SIDES)):
         for text, other, detail in (
             ("consistent with pneumonia", claims(_POSITIVE, "Pneumonia"), "pneumonia"),
             ("suspicious for pneumonia", claims(_UNCERTAIN, "Pneumonia"), "pneumonia"),

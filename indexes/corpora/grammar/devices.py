@@ -1,6 +1,7 @@
 """Lines, tubes, pacemakers and other hardware, with the positions of their tips."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cxr_edge.indexes.corpora.grammar.meaning import Entry, Meaning, claims, combine
 from cxr_edge.indexes.corpora.grammar.phrase import Phrase, sentence, state, with_article
@@ -74,6 +75,9 @@ _PLAIN = (
     ("coronary stent", "one", "stent"),
 )
 
+_DOUBTED = ("possible {core}", "{np} may be present", "questionable {core}")
+_ABSENT = ("no {core}", "there {be} no {core}", "no {core} {be} seen")
+
 
 def _side_of_tip(tip: str, side: str | None) -> str | None:
     if "right" in tip:
@@ -111,14 +115,9 @@ def _veins() -> Iterator[Entry]:
                     "device/line",
                 )
                 yield Entry(
-                    sentence(f"possible {side} {line} with its tip {tip}"),
-                    Meaning(
-                        claims(Mention.UNCERTAIN, _DEVICE),
-                        meaning.side,
-                        location=meaning.location,
-                        detail=line,
-                    ),
-                    "device/uncertain",
+                    sentence(f"{subject} probably terminates {tip}"),
+                    replace(meaning, detail=f"{line}, tip in doubt"),
+                    "device/line",
                 )
 
 
@@ -214,8 +213,10 @@ def entries() -> Iterator[Entry]:
         Phrase(core, (_DEVICE,), number=number, detail=detail) for core, number, detail in _PLAIN
     ]
     yield from state(plain, Mention.POSITIVE, "device/positive", wordings=3)
-    yield from state(plain, Mention.UNCERTAIN, "device/uncertain", wordings=2)
-    yield from state(plain[:8], Mention.NEGATIVE, "device/negative", wordings=2)
+    yield from state(plain[:1], Mention.UNCERTAIN, "device/uncertain")
+    yield from state(plain[1:], Mention.UNCERTAIN, "device/uncertain", 2, _DOUBTED)
+    yield from state(plain[:1], Mention.NEGATIVE, "device/negative")
+    yield from state(plain[1:8], Mention.NEGATIVE, "device/negative", 2, _ABSENT)
     lines = Phrase("lines or tubes", (_DEVICE,), number="many")
     yield from state((lines,), Mention.NEGATIVE, "device/negative")
     yield from _veins()

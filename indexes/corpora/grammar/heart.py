@@ -98,7 +98,7 @@ def _named() -> Iterator[Entry]:
         yield from state(phrases, Mention.UNCERTAIN, "heart/uncertain")
     yield from state((big, wide), Mention.NEGATIVE, "heart/negative", wordings=4)
     yield from state(
-        (replace(big, core="cardiac enlargement"),), Mention.NEGATIVE, "heart/negative", wordings=2
+        (replace(big, noun="cardiac enlargement"),), Mention.NEGATIVE, "heart/negative", wordings=2
     )
 
 

@@ -10,6 +10,7 @@ from cxr_edge.indexes.corpora.grammar.places import (
     HILA,
     LOBES,
     LUNG,
+    LUNG_SIDES,
     NOWHERE,
     SIDES,
     ZONES,
@@ -21,7 +22,7 @@ from cxr_edge.labels import Mention
 _GRADES = (("", None), ("minimal", "minimal"), ("mild", "mild"), ("moderate", "moderate"))
 _SEVERE = (("severe", "severe"),)
 _ANYWHERE = (NOWHERE, *LUNG)
-_LESION_PLACES = (*LOBES, *APICES[:2], *ZONES[:2], *ZONES[3:5], *SIDES[:2])
+_LESION_PLACES = (*LOBES, *APICES[:2], *ZONES[:2], *ZONES[3:5], *LUNG_SIDES[:2])
 _DIFFUSE = Place("diffuse", "diffusely", None, "diffuse", many=True)
 
 
@@ -29,11 +30,13 @@ def opacities() -> Iterator[Phrase]:
     """Opacities by kind and place, and those with a grade."""
     opacity = Phrase("opacity", ("Lung Opacity",))
     yield from placed(opacity, _ANYWHERE, "opacities")
-    for kind in ("patchy", "hazy", "streaky", "linear", "airspace", "ground-glass", "interstitial"):
-        phrase = replace(opacity, core=f"{kind} opacity", detail=kind)
-        yield from placed(phrase, (NOWHERE, *LUNG), f"{kind} opacities")
+    for kind in ("patchy", "hazy", "streaky", "linear"):
+        yield from placed(replace(opacity, kind=kind, detail=kind), _ANYWHERE, "opacities")
+    for kind in ("airspace", "ground-glass", "interstitial"):
+        phrase = replace(opacity, noun=f"{kind} opacity", detail=kind)
+        yield from placed(phrase, _ANYWHERE, f"{kind} opacities")
     for kind in ("interstitial", "airspace", "reticular", "ground-glass"):
-        phrase = replace(opacity, core=f"{kind} opacity", detail=kind)
+        phrase = replace(opacity, noun=f"{kind} opacity", detail=kind)
         for place in placed(phrase, (_DIFFUSE, SIDES[2]), f"{kind} opacities"):
             yield from graded(place, _GRADES)
     for core, detail in (
@@ -44,7 +47,7 @@ def opacities() -> Iterator[Phrase]:
         number = "one" if core == "infiltrate" else "mass"
         phrase = Phrase(core, ("Lung Opacity",), number=number, detail=detail)
         plural = "infiltrates" if core == "infiltrate" else ""
-        for place in placed(phrase, (*LUNG, *SIDES, *APICES), plural):
+        for place in placed(phrase, (*LUNG, *LUNG_SIDES, *APICES), plural):
             yield from graded(place, _GRADES if core != "infiltrate" else _GRADES[:3])
     thick = Phrase("peribronchial thickening", ("Lung Opacity",), number="mass", detail="bronchial")
     yield from graded(thick, _GRADES)
@@ -53,25 +56,25 @@ def opacities() -> Iterator[Phrase]:
 def consolidations() -> Iterator[Phrase]:
     """Consolidation by kind and place."""
     solid = Phrase("consolidation", ("Consolidation",), number="mass")
-    yield from placed(solid, (NOWHERE, *SIDES))
+    yield from placed(solid, (NOWHERE, *LUNG_SIDES))
     for place in placed(solid, LUNG):
         yield from graded(place, (*_GRADES[:1], _GRADES[2], ("extensive", "large")))
     for kind in ("patchy", "dense", "confluent"):
-        phrase = replace(solid, core=f"{kind} consolidation", detail=kind)
+        phrase = replace(solid, kind=kind, detail=kind)
         yield from placed(phrase, _ANYWHERE, behind=True)
 
 
 def pneumonias() -> Iterator[Phrase]:
     """Pneumonia by place."""
     one = Phrase("pneumonia", ("Pneumonia",), number="mass")
-    yield from placed(one, (NOWHERE, *LUNG, *SIDES))
-    yield replace(one, core="multifocal pneumonia", location="multifocal")
+    yield from placed(one, (NOWHERE, *LUNG, *LUNG_SIDES))
+    yield replace(one, noun="multifocal pneumonia", location="multifocal")
     yield replace(
-        one, core="bilateral multifocal pneumonia", location="multifocal", side="bilateral"
+        one, noun="bilateral multifocal pneumonia", location="multifocal", side="bilateral"
     )
     yield from placed(
-        replace(one, core="bronchopneumonia", detail="broncho"),
-        (NOWHERE, *SIDES, *LOBES),
+        replace(one, noun="bronchopneumonia", detail="broncho"),
+        (NOWHERE, *LUNG_SIDES, *LOBES),
         behind=True,
     )
 
@@ -80,10 +83,10 @@ def collapses() -> Iterator[Phrase]:
     """Atelectasis by kind and place, and collapse of a lobe or lung."""
     collapse = Phrase("atelectasis", ("Atelectasis",), number="mass")
     yield from graded(collapse, _GRADES + _SEVERE)
-    for place in placed(collapse, (*LUNG, *SIDES)):
+    for place in placed(collapse, (*LUNG, *LUNG_SIDES)):
         yield from graded(place, _GRADES)
     for kind in ("linear", "discoid", "subsegmental", "bandlike"):
-        phrase = replace(collapse, core=f"{kind} atelectasis", detail=kind)
+        phrase = replace(collapse, kind=kind, detail=kind)
         yield from placed(phrase, _ANYWHERE, behind=True)
     for place in LOBES:
         lobe = place.adjective.replace("lingular", "left upper lobe lingular")
@@ -141,35 +144,28 @@ def lesions() -> Iterator[Phrase]:
     ):
         yield from graded(replace(base, detail=""), sizes[:1])
         yield from graded(base, chosen[1:])
-        for place in placed(replace(base, core=core), _LESION_PLACES, behind=True):
-            yield from graded(replace(place, post=_in_lung(place.post)), chosen)
+        for place in placed(replace(base, noun=core), _LESION_PLACES, behind=True):
+            yield from graded(place, chosen)
     for kind in ("well-defined nodule", "ill-defined nodule", "spiculated mass", "cavitary lesion"):
-        phrase = Phrase(kind, ("Lung Lesion",), detail=kind)
-        for place in placed(phrase, _LESION_PLACES, behind=True):
-            yield replace(place, post=_in_lung(place.post))
+        yield from placed(Phrase(kind, ("Lung Lesion",), detail=kind), _LESION_PLACES, behind=True)
     round_one = Phrase("nodular opacity", ("Lung Lesion", "Lung Opacity"), detail="nodular opacity")
-    for place in placed(round_one, _LESION_PLACES, behind=True):
-        yield replace(place, post=_in_lung(place.post))
+    yield from placed(round_one, _LESION_PLACES, behind=True)
     hilar = Phrase("hilar mass", ("Lung Lesion",), detail="mass", location="hilum")
     for side in SIDES[:2]:
-        yield replace(hilar, core=f"{side.adjective} hilar mass", side=side.side)
+        yield replace(hilar, where=side.adjective, side=side.side)
     many = Phrase("pulmonary nodules", ("Lung Lesion",), number="many", detail="several")
     for core in ("multiple pulmonary nodules", "multiple small pulmonary nodules"):
         severity = "small" if "small" in core else None
-        yield replace(many, core=core, severity=severity)
+        yield replace(many, noun=core, severity=severity)
         for side in SIDES[:2]:
             yield replace(
                 many,
-                core=f"{core.replace('pulmonary ', '')} in the {side.side} lung",
+                noun=f"{core.replace('pulmonary ', '')} in the {side.side} lung",
                 side=side.side,
                 severity=severity,
             )
-    yield replace(many, core="bilateral pulmonary nodules", side="bilateral")
-    yield replace(many, core="scattered pulmonary nodules", location="scattered")
-
-
-def _in_lung(post: str) -> str:
-    return {"on the left": "in the left lung", "on the right": "in the right lung"}.get(post, post)
+    yield replace(many, noun="bilateral pulmonary nodules", side="bilateral")
+    yield replace(many, noun="scattered pulmonary nodules", location="scattered")
 
 
 _GROUPS = (

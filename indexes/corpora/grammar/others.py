@@ -67,10 +67,9 @@ def _named() -> Iterator[Phrase]:
 def _spine() -> Iterator[Phrase]:
     for level in _SPINE:
         spine = Phrase(
-            "degenerative changes",
+            f"degenerative changes of the {level} spine",
             (),
-            f"of the {level} spine",
-            "many",
+            number="many",
             location=level,
             detail="degeneration",
         )
@@ -103,10 +102,9 @@ def _sided() -> Iterator[Phrase]:
         for where in ("costophrenic", "posterior costophrenic", "lateral costophrenic"):
             noun = "angles" if side == "bilateral" else "angle"
             blunt = Phrase(
-                "blunting",
+                f"blunting of {'both' if side == 'bilateral' else f'the {word}'} {where} {noun}",
                 (),
-                f"of the {word} {where} {noun}",
-                "mass",
+                number="mass",
                 side=side,
                 location=where,
                 detail="blunting",

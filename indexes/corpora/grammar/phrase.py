@@ -13,8 +13,8 @@ _VOWELS = "aeiou"
 class Phrase:
     """A finding as a noun phrase: "small left pleural effusion", "nodule" + "in the lingula"."""
 
-    core: str
-    """Noun with the adjectives before it, no article."""
+    noun: str
+    """The noun and what belongs to it: "pleural effusion", "airspace opacities"."""
     names: tuple[str, ...]
     """Observations it names; empty for an abnormality outside the fourteen."""
     post: str = ""
@@ -27,6 +27,17 @@ class Phrase:
     detail: str = ""
     sign: bool = False
     """A sign whose bare mention is uncertain ("vascular congestion")."""
+    kind: str = ""
+    """Adjective of form, before the place: "patchy", "loculated"."""
+    grade: str = ""
+    """Word of severity, first of all: "small", "trace"."""
+    where: str = ""
+    """Adjective of place, before the noun: "left basilar"."""
+
+    @property
+    def core(self) -> str:
+        """The noun with all its adjectives, no article: "small loculated left pleural effusion"."""
+        return " ".join(f"{self.grade} {self.kind} {self.where} {self.noun}".split())
 
     def meaning(self, value: Mention) -> Meaning:
         """What a sentence means that says ``value`` of this finding."""
@@ -75,7 +86,7 @@ UNCERTAIN = (
     "there may be {np} {post}",
     "questionable {core} {post}",
     "{np} {post} cannot be excluded",
-    "findings are suspicious for {np} {post}",
+    "findings may represent {np} {post}",
 )
 NEGATIVE = (
     "no {core} {post}",
@@ -123,4 +134,4 @@ def state(
 def graded(phrase: Phrase, words: Iterable[tuple[str, str | None]]) -> Iterator[Phrase]:
     """The phrase with each word of severity before it: ("trace", "minimal"); ("", None) for none."""
     for word, severity in words:
-        yield replace(phrase, core=f"{word} {phrase.core}".strip(), severity=severity)
+        yield replace(phrase, grade=word, severity=severity)

@@ -28,6 +28,12 @@ SIDES = (
     Place("bilateral", "bilaterally", "bilateral", None, many=True),
 )
 
+LUNG_SIDES = (
+    Place("left-sided", "in the left lung", "left", None),
+    Place("right-sided", "in the right lung", "right", None),
+    Place("bilateral", "in both lungs", "bilateral", None, many=True),
+)
+
 LOBES = (
     Place("right upper lobe", "in the right upper lobe", "right", "upper lobe"),
     Place("right middle lobe", "in the right middle lobe", "right", "middle lobe"),
@@ -75,11 +81,10 @@ def placed(
     """
     for place in places:
         many = place.many and plural != ""
-        core = plural if many else phrase.core
-        adjective = "" if behind else place.adjective
         yield replace(
             phrase,
-            core=f"{adjective} {core}".strip(),
+            noun=plural if many else phrase.noun,
+            where="" if behind else place.adjective,
             post=place.post if behind else phrase.post,
             number="many" if many else phrase.number,
             side=place.side,

@@ -35,14 +35,15 @@ def effusions() -> Iterator[Phrase]:
     for place in placed(_EFFUSION, _EVERYWHERE, "pleural effusions"):
         yield from graded(place, _FLUID_SIZES + _LARGE)
     for kind in ("layering", "loculated"):
-        phrase = replace(_EFFUSION, core=f"{kind} pleural effusion", detail=kind)
-        for place in placed(phrase, _EVERYWHERE, f"{kind} pleural effusions"):
+        phrase = replace(_EFFUSION, kind=kind, detail=kind)
+        for place in placed(phrase, _EVERYWHERE, "pleural effusions"):
             yield from graded(place, _FLUID_SIZES[:1] + _FLUID_SIZES[2:] + _LARGE)
-    phrase = replace(_EFFUSION, core="subpulmonic effusion", location="subpulmonic")
-    for place in (NOWHERE, *_ONE_SIDE):
-        side = replace(phrase, core=f"{place.adjective} {phrase.core}".strip(), side=place.side)
-        yield from graded(side, _FLUID_SIZES[:1] + _FLUID_SIZES[2:])
-    fluid = replace(_EFFUSION, core="pleural fluid", number="mass", detail="fissural")
+    phrase = replace(_EFFUSION, noun="subpulmonic effusion")
+    for place in placed(phrase, (NOWHERE, *_ONE_SIDE)):
+        yield from graded(
+            replace(place, location="subpulmonic"), _FLUID_SIZES[:1] + _FLUID_SIZES[2:]
+        )
+    fluid = replace(_EFFUSION, noun="pleural fluid", number="mass", detail="fissural")
     for place in placed(fluid, _FISSURES, behind=True):
         yield from graded(place, (("", None), ("minimal", "minimal"), ("small-volume", "small")))
 
@@ -53,7 +54,7 @@ def pneumothoraces() -> Iterator[Phrase]:
         yield from graded(place, _AIR_SIZES + _LARGE)
     for place in placed(_PNEUMOTHORAX, _AIR_PLACES):
         yield from graded(place, _AIR_SIZES)
-    tension = replace(_PNEUMOTHORAX, core="tension pneumothorax", detail="tension")
+    tension = replace(_PNEUMOTHORAX, noun="tension pneumothorax", detail="tension")
     yield from placed(tension, (NOWHERE, *_ONE_SIDE))
     mixed = Phrase("hydropneumothorax", ("Pneumothorax", "Pleural Effusion"), detail="fluid level")
     for place in placed(mixed, (NOWHERE, *_ONE_SIDE)):
@@ -83,7 +84,7 @@ def thickenings() -> Iterator[Phrase]:
         yield from placed(phrase, _EVERYWHERE if detail != "fibrothorax" else _EVERYWHERE[:3])
     cap = Phrase("apical capping", ("Pleural Other",), number="mass", detail="cap", location="apex")
     for side in SIDES:
-        yield replace(cap, core=f"{side.adjective} {cap.core}", side=side.side)
+        yield replace(cap, where=side.adjective, side=side.side)
     for grade in ("pleural scarring", "pleuroparenchymal scarring"):
         phrase = Phrase(grade, ("Pleural Other",), number="mass", detail=grade)
         for place in placed(phrase, APICES):

@@ -29,7 +29,7 @@ def _ribs() -> Iterator[Phrase]:
                 if aspect in ("", "lateral", "posterior") and age != "old":
                     yield replace(
                         one,
-                        core=f"multiple {core} fractures",
+                        noun=f"multiple {core} fractures",
                         number="many",
                         detail=f"several {age}".strip(),
                     )
@@ -71,19 +71,19 @@ def _vertebrae() -> Iterator[Phrase]:
 def entries() -> Iterator[Entry]:
     """All sentences of this module."""
     plain = Phrase("fracture", ("Fracture",))
-    found = (plain, replace(plain, core="displaced fracture", detail="displaced"))
+    found = (plain, replace(plain, noun="displaced fracture", detail="displaced"))
     bones = (*found, *_ribs(), *_girdle(), *_vertebrae())
     yield from state(bones, Mention.POSITIVE, "fracture/positive", wordings=1)
     doubted = [phrase for phrase in bones if phrase.detail in ("", "acute", "several")]
     yield from state(doubted, Mention.UNCERTAIN, "fracture/uncertain")
     absent = [
         plain,
-        replace(plain, core="acute fracture", detail="acute"),
-        replace(plain, core="displaced rib fracture", location="rib", detail="displaced"),
-        replace(plain, core="rib fracture", location="rib"),
-        replace(plain, core="vertebral compression fracture", location="vertebra"),
-        replace(plain, core="left rib fracture", location="rib", side="left"),
-        replace(plain, core="right rib fracture", location="rib", side="right"),
-        replace(plain, core="clavicle fracture", location="clavicle"),
+        replace(plain, noun="acute fracture", detail="acute"),
+        replace(plain, noun="displaced rib fracture", location="rib", detail="displaced"),
+        replace(plain, noun="rib fracture", location="rib"),
+        replace(plain, noun="vertebral compression fracture", location="vertebra"),
+        replace(plain, noun="left rib fracture", location="rib", side="left"),
+        replace(plain, noun="right rib fracture", location="rib", side="right"),
+        replace(plain, noun="clavicle fracture", location="clavicle"),
     ]
     yield from state(absent, Mention.NEGATIVE, "fracture/negative", wordings=2)

@@ -42,22 +42,31 @@ def compose(given: MethodInput) -> Draft:
         for number in _by_confidence(given)
         if not gates[number].muted and probabilities[number] >= gates[number].gate
     ]
-    positives = tuple(_first(given, _saying(given, number)) for number in asserted)
-    findings = tuple(hit for hit in positives if hit is not None)
-    denied = _denials(given, _clear(given, asserted))
+    said = {number: _first(given, _saying(given, number)) for number in asserted}
+    findings = tuple(hit for hit in said.values() if hit is not None)
+    looks_normal = (
+        not asserted
+        and not gates[NO_FINDING].muted
+        and (probabilities[NO_FINDING] >= gates[NO_FINDING].gate)
+    )
+    normal = _normal_statement(given) if looks_normal else None
+    return Draft(
+        findings=findings + _denials(given, _clear(given, asserted)),
+        impression=findings or ((normal,) if normal is not None else (_unnamed(given),)),
+        notes=_notes(given, [number for number, hit in said.items() if hit is None]),
+    )
+
+
+def _notes(given: MethodInput, unsaid: list[int]) -> tuple[str, ...]:
+    """What the reader must know of what the draft leaves out."""
     notes = []
-    impression = findings
-    if not findings:
-        normal = probabilities[NO_FINDING] >= gates[NO_FINDING].gate
-        if normal and not gates[NO_FINDING].muted:
-            statement = _normal_statement(given)
-            impression = (statement,) if statement is not None else ()
-        else:
-            impression = (_unnamed(given),)
-    if given.bundle.muted:
-        names = ", ".join(name for name in given.bundle.muted if name != "No Finding")
-        notes.append(f"Not detected by this model, neither asserted nor excluded here: {names}.")
-    return Draft(findings=findings + denied, impression=impression, notes=tuple(notes))
+    if unsaid:
+        names = ", ".join(OBSERVATIONS[number] for number in unsaid)
+        notes.append(f"Seen by the model, but the index has no plain sentence to say it: {names}.")
+    muted = ", ".join(name for name in given.bundle.muted if name != OBSERVATIONS[NO_FINDING])
+    if muted:
+        notes.append(f"Not detected by this model, neither asserted nor excluded here: {muted}.")
+    return tuple(notes)
 
 
 def _unnamed(given: MethodInput) -> Hit:

@@ -157,6 +157,16 @@ def test_guided_never_contradicts_itself(
         assert not any(hit.attributes for hit in draft.findings + draft.impression)
 
 
+def test_what_the_index_cannot_say_is_noted_and_never_called_normal(
+    make_bundle: Callable[..., Bundle], make_index: Callable[..., SentenceIndex]
+) -> None:
+    draft = get_method("guided").compose(
+        given(make_bundle(), make_index(ROWS[:1]), {"Cardiomegaly": 0.9, "No Finding": 0.9})
+    )
+    assert [hit.row for hit in draft.impression] == [None]
+    assert any("no plain sentence to say it: Cardiomegaly" in note for note in draft.notes)
+
+
 def test_select_stops_at_no_finding(
     make_bundle: Callable[..., Bundle], make_index: Callable[..., SentenceIndex]
 ) -> None:

@@ -13,6 +13,12 @@ DX_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
 DX_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 ACCEPTED_CLASSES = frozenset({CR, DX_PRESENTATION, SECONDARY_CAPTURE})
+_PHOTOMETRICS = frozenset(
+    {
+        *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422"),
+        *("YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"),
+    }
+)
 _ASPECT_TOLERANCE = 0.02
 
 
@@ -104,9 +110,10 @@ def _check_grey_single_frame(dataset: Dataset) -> None:
     photometric = str(dataset.get("PhotometricInterpretation", "") or "").strip().upper()
     samples = _integer(dataset, "SamplesPerPixel", 1)
     if samples != 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        kind = photometric if photometric.replace("_", "").isalnum() else "not stated"
+        known = photometric in _PHOTOMETRICS
+        kind = photometric if known else "not one of the standard's"
         raise StudyError(
-            f"the image is not grey (PhotometricInterpretation {kind[:16]}, {samples} samples a "
+            f"the image is not grey (PhotometricInterpretation {kind}, {samples} samples a "
             "pixel); MONOCHROME1 or MONOCHROME2 with one sample was expected"
         )
     frames = _integer(dataset, "NumberOfFrames", 1)

@@ -50,6 +50,8 @@ class Source:
                 with self.path.open("rb") as file:
                     yield file
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+            if self.member is None:
+                raise
             raise StudyError(
                 "this member of the zip is damaged, encrypted or of an unknown compression; "
                 "unpack the zip and give the folder"

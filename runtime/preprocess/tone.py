@@ -148,20 +148,26 @@ def _linear(stage: str, image: SourceImage) -> Tone | None:
         return None
     flipped = image.inverted != (image.slope < 0)
     if window is None:
-        return Tone(
-            *_range(image),
-            inverted=flipped,
-            clips=image.region is not None or image.padding is not None,
-        )
+        whole = image.region is None and image.padding is None
+        return Tone(*_range(image), inverted=flipped, clips=not whole)
+    ends = _ends(window)
+    if ends is None:
+        return None
+    low, high = sorted((end - image.intercept) / image.slope for end in ends)
+    return Tone(low, high, inverted=flipped) if np.float32(low) < np.float32(high) else None
+
+
+def _ends(window: Window) -> tuple[float, float] | None:
+    """Return where a linear window begins and ends, in modality values (PS3.3 C.11.2.1.2.1 and
+    C.11.2.1.3.2), or None where it is a sigmoid or a step.
+    """
     if window.function == "LINEAR" and window.width > 1:
         middle, half = window.center - 0.5, (window.width - 1) / 2
     elif window.function == "LINEAR_EXACT":
         middle, half = window.center, window.width / 2
     else:
         return None
-    ends = ((middle + side * half - image.intercept) / image.slope for side in (-1, 1))
-    low, high = sorted(ends)
-    return Tone(low, high, inverted=flipped) if np.float32(low) < np.float32(high) else None
+    return middle - half, middle + half
 
 
 def _padding_is_black(tone: Tone, padding: tuple[int, int]) -> bool:
@@ -206,12 +212,14 @@ def _voi_table(stage: str, image: SourceImage) -> Float32:
 
 
 def _windowed(window: Window, values: Float64) -> Float64:
-    """Apply a window that is not a plain line; PS3.3 C.11.2.1.2.1 and C.11.2.1.3."""
+    """Apply a window to modality values: a line, a sigmoid (PS3.3 C.11.2.1.3.1) or a step."""
     if window.function == "SIGMOID":
         exponent = np.clip(-4.0 * (values - window.center) / window.width, -700.0, 700.0)
         return np.asarray(1.0 / (1.0 + np.exp(exponent)))
-    threshold = window.center - (0.5 if window.function == "LINEAR" else 0.0)
-    return (values > threshold).astype(np.float64)
+    ends = _ends(window)
+    if ends is None:
+        return (values > window.center - 0.5).astype(np.float64)
+    return np.asarray((values - ends[0]) / (ends[1] - ends[0]))
 
 
 def _equalised(stage: str, image: SourceImage) -> Float32:

@@ -1,4 +1,4 @@
-"""Fitting the tensors of somebody's checkpoint into a module of ours, or saying why they do not fit."""
+"""Fitting the tensors of a checkpoint into a module of ours, or saying why they do not fit."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar

@@ -46,9 +46,7 @@ def read_trunk(architecture: str, state: Mapping[str, Tensor]) -> TrunkConfig:
     Raises:
         CheckpointError: the keys are not those of a residual trunk.
     """
-    require(
-        architecture, state, ["conv1.weight", *(f"{stage}.0.conv1.weight" for stage in STAGES)]
-    )
+    require(architecture, state, ["conv1.weight", *(f"{stage}.0.conv1.weight" for stage in STAGES)])
     blocks = [{key.split(".")[1] for key in state if key.startswith(f"{s}.")} for s in STAGES]
     return TrunkConfig(
         bottleneck="layer1.0.conv3.weight" in state,

@@ -1,4 +1,4 @@
-"""The retrieval baseline of CXR-RePaiR (Endo et al., ML4H 2021): nearest ResNet-18 feature by cosine.
+"""Retrieval baseline of CXR-RePaiR (Endo et al., ML4H 2021): nearest ResNet-18 feature by cosine.
 
 Two kinds of checkpoint were used by its authors: a classifier trained on CheXpert (keys under
 ``model.model.``) and a momentum-contrast encoder (under ``module.encoder_q.``, beside its momentum
@@ -16,7 +16,7 @@ from cxr_edge.export.models.defaults import muted_observations, smooth_pictures,
 from cxr_edge.export.models.fitting import fit, without_prefix
 from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig, read_trunk
 from cxr_edge.export.spec import ExportSpec, GraphSpec
-from cxr_edge.preprocess.recipe import Normalise, Pad, Quantise, Recipe, Repeat, Resize, Scale
+from cxr_edge.preprocess.recipe import Normalise, Pad, Recipe, Repeat, Resize, Scale
 
 NAME = "resnet18-baseline"
 SIZE = 320
@@ -24,8 +24,7 @@ SIZE = 320
 RECIPE = Recipe(
     tone="minmax+equalise",
     steps=(
-        Resize(longest=SIZE, kernel="lanczos", rounding="floor"),
-        Quantise(),
+        Resize(longest=SIZE, kernel="lanczos", rounding="floor", eight_bit=True),
         Pad(),
         Scale(255.0),
         Normalise((101.48761,), (83.43944,)),

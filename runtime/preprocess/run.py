@@ -41,11 +41,14 @@ def apply(recipe: Recipe, image: SourceImage) -> Float32:
     """
     tone = make_tone(recipe.tone, image)
     steps = list(recipe.steps)
+    if isinstance(steps[0], Quantise):
+        tone = tone.quantised(steps[0].rounding, image.stored.dtype)
+        steps = steps[1:]
     masked = any(isinstance(step, Standardise) for step in steps)
     mask = _valid_mask(image) if masked else None
-    if recipe.fast and isinstance(steps[0], Resize):
-        first = steps.pop(0)
-        assert isinstance(first, Resize)
+    first = steps[0] if steps else None
+    if recipe.fast and isinstance(first, Resize) and not first.eight_bit:
+        steps = steps[1:]
         height, width = target_size(first, *image.stored.shape)
         picture = tone_and_resize(image.stored, tone, height, width, _kernel(first))
         mask = mask if mask is None else resize(mask, height, width, _kernel(first))

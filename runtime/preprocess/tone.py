@@ -61,6 +61,29 @@ class Tone:
             np.clip(stored, self.low, self.high, out=target, dtype=np.float32)
         return target
 
+    def quantised(self, rounding: str, dtype: np.dtype[np.generic]) -> "Tone":
+        """Return the map to 256 grey levels, as a table.
+
+        In single precision a value that falls exactly on a level may land just below it, and
+        rounding down would then lose the level; here the line is followed in double precision.
+
+        Args:
+            rounding: ``nearest`` (ties to even) or ``floor``.
+            dtype: of the stored values.
+        """
+        if self.table is not None:
+            # More than float32 rounds off, no more than half of what separates values of 16 bits.
+            scaled = self.table.astype(np.float64) * 255.0 + (
+                7.61e-6 if rounding == "floor" else 0.0
+            )
+        else:
+            unsigned = np.arange(1 << 8 * dtype.itemsize, dtype=f"u{dtype.itemsize}")
+            values = np.clip(unsigned.view(dtype).astype(np.float64), self.low, self.high)
+            distance = self.high - values if self.inverted else values - self.low
+            scaled = distance / (self.high - self.low) * 255.0
+        levels = np.rint(scaled) if rounding == "nearest" else np.floor(scaled)
+        return Tone(table=(np.clip(levels, 0.0, 255.0) / 255.0).astype(np.float32))
+
     def finish(self, clipped: Float32) -> Float32:
         """Do the linear part, after which values are 0..1 (a resize kernel may overshoot)."""
         if self.table is not None:

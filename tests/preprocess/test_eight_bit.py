@@ -9,9 +9,9 @@ from PIL import Image
 from cxr_edge.errors import BundleError
 from cxr_edge.preprocess import Recipe, apply
 from cxr_edge.preprocess.eight_bit import resize_eight_bit
-from cxr_edge.preprocess.recipe import Crop, Resize, Scale
+from cxr_edge.preprocess.recipe import Crop, Quantise, Resize, Scale
 from cxr_edge.preprocess.resample import Kernel
-from cxr_edge.types import SourceImage
+from cxr_edge.types import LookupTable, SourceImage
 
 FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -85,3 +85,20 @@ def test_the_new_fields_survive_json():
 def test_nonsense_is_refused(build):
     with pytest.raises(BundleError, match="not valid"):
         build()
+
+
+@pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 4095), (np.uint16, 65534)])
+@pytest.mark.parametrize("rounding", ["floor", "nearest"])
+def test_levels_before_anything_else_are_exact(dtype, top, rounding):
+    stored = np.arange(top + 1).astype(dtype)[None].repeat(2, axis=0)
+    exact = stored[0].astype(np.float64) / top * 255
+    wanted = np.rint(exact) if rounding == "nearest" else np.floor(exact)
+    got = apply(Recipe("minmax", (Quantise(rounding),)), SourceImage(stored, 16))[0, 0, 0]
+    assert np.array_equal(np.rint(got * 255), wanted)
+
+
+def test_levels_of_a_table_are_exact():
+    stored = np.arange(256, dtype=np.uint8)[None].repeat(2, axis=0)
+    lut = LookupTable(0, np.arange(256, dtype=np.uint16), 8)
+    got = apply(Recipe("voi", (Quantise("floor"),)), SourceImage(stored, 8, voi_lut=lut))
+    assert np.array_equal(np.rint(got[0, 0, 0] * 255), np.arange(256))

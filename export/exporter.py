@@ -24,7 +24,12 @@ def trace(spec: GraphSpec) -> bytes:
 
     example = tuple(torch.from_numpy(a) for a in spec.samples(2, np.random.default_rng(0)))
     batch = torch.export.Dim("batch", min=1, max=4096)
-    shapes = tuple({0: batch} for _ in spec.inputs)
+    named = {name for axes in spec.axes.values() for name in axes.values()}
+    lengths = {name: torch.export.Dim(name, min=1, max=4096) for name in sorted(named)}
+    shapes = tuple(
+        {0: batch, **{axis: lengths[name] for axis, name in spec.axes.get(input_, {}).items()}}
+        for input_ in spec.inputs
+    )
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -51,8 +56,13 @@ def _forget_source(model: Any) -> None:
     model.graph.doc_string = ""
     del model.metadata_props[:]
     del model.graph.metadata_props[:]
-    for part in (*model.graph.node, *model.graph.input, *model.graph.output,
-                 *model.graph.value_info, *model.graph.initializer):
+    for part in (
+        *model.graph.node,
+        *model.graph.input,
+        *model.graph.output,
+        *model.graph.value_info,
+        *model.graph.initializer,
+    ):
         part.doc_string = ""
         del part.metadata_props[:]
 

@@ -24,6 +24,8 @@ class GraphSpec:
             every one of them.
         outputs: names of the outputs, in the order in which ``forward`` returns them.
         samples: draws one batch of inputs that look like real ones, for tracing and for parity.
+        axes: by input, further axes of any length and what each is called, as ``{1: "length"}``;
+            axes of one name have one length. ``samples`` gives them a length above 1.
     """
 
     role: str
@@ -31,6 +33,7 @@ class GraphSpec:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     samples: Samples
+    axes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.labelers.attributes import attributes
-from cxr_edge.labels import NO_FINDING, OBSERVATIONS, Mention
+from cxr_edge.labels import NO_FINDING, OBSERVATIONS, SUPPORT_DEVICES, Mention
 from cxr_edge.pipeline import Pipeline
 from cxr_edge.training.gates import SCORED, f1_scores, positives
 from cxr_edge.training.targets import label_reports
@@ -47,17 +47,16 @@ class DraftQuality:
 def contradicts_itself(texts: Sequence[str]) -> bool:
     """Whether two sentences of one draft assert and deny the same observation.
 
-    A sentence that says No Finding contradicts one that asserts any finding but a device only when
-    it says so of the whole picture, that is, when it denies nothing in particular.
+    A sentence that says No Finding and nothing else contradicts one that asserts anything but a
+    device.
     """
     labels = label_reports(texts) if texts else np.zeros((0, len(OBSERVATIONS)), np.int8)
     findings = np.delete(labels, NO_FINDING, axis=1)
     asserted, denied = findings == Mention.POSITIVE, findings == Mention.NEGATIVE
     both = asserted.any(axis=0) & denied.any(axis=0)
-    global_normal = (labels[:, NO_FINDING] == Mention.POSITIVE) & ~denied.any(axis=1)
-    devices = [n for n in OBSERVATIONS if n != "No Finding"].index("Support Devices")
-    diseased = np.delete(asserted, devices, axis=1).any()
-    return bool(both.any() or (global_normal.any() and diseased))
+    only_normal = (labels[:, NO_FINDING] == Mention.POSITIVE) & ~(asserted | denied).any(axis=1)
+    diseased = np.delete(labels == Mention.POSITIVE, [NO_FINDING, SUPPORT_DEVICES], axis=1).any()
+    return bool(both.any() or (only_normal.any() and diseased))
 
 
 def measure(name: str, drafts: Sequence[Sequence[str]], truth: NDArray[np.int8]) -> DraftQuality:

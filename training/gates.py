@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.labels import NO_FINDING, OBSERVATIONS, Mention
+from cxr_edge.labels import NO_FINDING, OBSERVATIONS, SUPPORT_DEVICES, Mention
 
 SCORED: tuple[str, ...] = (
     "No Finding",
@@ -68,12 +68,11 @@ def positives(labels: NDArray[np.int8]) -> Matrix:
 def drafted_labels(probabilities: NDArray[np.floating], gates: Gates) -> Matrix:
     """The labels the drafts of ``guided`` carry, bool (N, 14), without writing the drafts.
 
-    No Finding holds where nothing is asserted and its own probability passes its gate.
+    No Finding holds where nothing but a device is asserted and its own probability passes its gate.
     """
     asserted: Matrix = (probabilities >= gates.gate) & ~gates.muted
-    normal = asserted[:, NO_FINDING].copy()
-    asserted[:, NO_FINDING] = False
-    asserted[:, NO_FINDING] = normal & ~asserted.any(axis=1)
+    abnormal = np.delete(asserted, [NO_FINDING, SUPPORT_DEVICES], axis=1).any(axis=1)
+    asserted[:, NO_FINDING] &= ~abnormal
     return asserted
 
 

@@ -44,17 +44,25 @@ def compose(given: MethodInput) -> Draft:
     ]
     said = {number: _first(given, _saying(given, number)) for number in asserted}
     findings = tuple(hit for hit in said.values() if hit is not None)
-    looks_normal = (
-        not asserted
-        and not gates[NO_FINDING].muted
-        and (probabilities[NO_FINDING] >= gates[NO_FINDING].gate)
-    )
-    normal = _normal_statement(given) if looks_normal else None
+    # A device is no disease: beside it the picture is still called normal, or abnormal.
+    diseased = bool(set(asserted) - {SUPPORT_DEVICES})
+    conclusion = () if diseased and findings else (_conclusion(given, diseased),)
     return Draft(
         findings=findings + _denials(given, _clear(given, asserted)),
-        impression=findings or ((normal,) if normal is not None else (_unnamed(given),)),
+        impression=findings + conclusion,
         notes=_notes(given, [number for number, hit in said.items() if hit is None]),
     )
+
+
+def _conclusion(given: MethodInput, diseased: bool) -> Hit:
+    """What is said of the whole picture when no finding is named."""
+    gate = given.bundle.gates[NO_FINDING]
+    probability = float(given.encoding.probabilities[NO_FINDING])
+    if probability >= gate.gate and not gate.muted and not diseased:
+        statement = _normal_statement(given)
+        if statement is not None:
+            return statement
+    return Hit(None, UNNAMED, 1.0 - probability, "guided", (Mention.BLANK,) * len(OBSERVATIONS))
 
 
 def _notes(given: MethodInput, unsaid: list[int]) -> tuple[str, ...]:
@@ -67,12 +75,6 @@ def _notes(given: MethodInput, unsaid: list[int]) -> tuple[str, ...]:
     if muted:
         notes.append(f"Not detected by this model, neither asserted nor excluded here: {muted}.")
     return tuple(notes)
-
-
-def _unnamed(given: MethodInput) -> Hit:
-    """What is said when the picture does not look normal and nothing passes its gate."""
-    abnormal = 1.0 - float(given.encoding.probabilities[NO_FINDING])
-    return Hit(None, UNNAMED, abnormal, "guided", (Mention.BLANK,) * len(OBSERVATIONS))
 
 
 def _by_confidence(given: MethodInput) -> list[int]:

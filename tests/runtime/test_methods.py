@@ -137,8 +137,13 @@ def test_a_device_is_asserted_and_never_denied(
     make_bundle: Callable[..., Bundle], index: SentenceIndex
 ) -> None:
     bundle = make_bundle()
-    draft = get_method("guided").compose(given(bundle, index, {"Support Devices": 0.9}))
+    picture = {"Support Devices": 0.9, "No Finding": 0.9}
+    draft = get_method("guided").compose(given(bundle, index, picture))
     assert texts(draft.findings) == ["A pacemaker is present."]
+    assert texts(draft.impression) == [
+        "A pacemaker is present.",
+        "No acute cardiopulmonary abnormality.",
+    ]
     draft = get_method("guided").compose(given(bundle, index, {"Support Devices": 0.0}))
     assert texts(draft.findings) == []
 

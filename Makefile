@@ -1,9 +1,10 @@
 # make demo   a fresh machine to a draft report: text on the screen, JSON, SR and HTML in demo-out/
 # make test   style, types and every test
+# make train-tools   torch and what training and export need, into .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check train-tools clean
 
 .venv/ready-%: pyproject.toml setup.py
 	@test -x $(BIN)/python || { echo "creating .venv"; $(PYTHON) -m venv .venv; }
@@ -37,6 +38,9 @@ check: .venv/ready-dev
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/installed build/wheel/*.whl
 	@MYPYPATH=build/installed $(BIN)/mypy --package cxr_edge
+
+# The test environment holds them too.
+train-tools: .venv/ready-dev
 
 clean:
 	rm -rf .venv build demo-out .pytest_cache .mypy_cache .ruff_cache

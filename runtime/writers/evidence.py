@@ -6,11 +6,6 @@ from dataclasses import dataclass
 from cxr_edge.labels import OBSERVATIONS
 from cxr_edge.types import Hit, Report
 
-KIND_NOTES: Mapping[str, str] = {
-    "png": "The input is a PNG picture, not DICOM: grey values and view are taken as they come.",
-    "jpeg": "The input is a JPEG picture, not DICOM: grey values and view are taken as they come.",
-}
-
 STAGES: tuple[str, ...] = ("read", "preprocess", "encode", "search", "compose", "total")
 
 
@@ -55,12 +50,6 @@ def observed(report: Report) -> tuple[Observed, ...]:
         Observed(name, float(probability), name in report.muted)
         for name, probability in zip(OBSERVATIONS, report.probabilities, strict=True)
     )
-
-
-def source_notes(report: Report) -> tuple[str, ...]:
-    """The report's warnings, with a mark for a picture that is not DICOM."""
-    kind = KIND_NOTES.get(report.study.image.kind)
-    return (*report.warnings, kind) if kind else tuple(report.warnings)
 
 
 def flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -16,7 +16,6 @@ from cxr_edge.writers.evidence import (
     observed,
     printable,
     sections,
-    source_notes,
 )
 from cxr_edge.writers.html_style import STYLE
 from cxr_edge.writers.png import encode_grey
@@ -91,7 +90,7 @@ def _draft(report: Report) -> str:
         f'<h3>Findings</h3><p class="said">{_text(report.findings) or "None drafted."}</p>',
         f'<h3>Impression</h3><p class="said">{_text(report.impression) or "None drafted."}</p>',
         _list("Notes", report.notes, "plain"),
-        _list("Warnings", source_notes(report), "plain warnings"),
+        _list("Warnings", report.warnings, "plain warnings"),
         "</section>",
     ]
     return "".join(parts)
@@ -123,8 +122,8 @@ def _sentence(hit: Hit, section: str) -> str:
     count = "1 sentence" if hit.cluster_size == 1 else f"{hit.cluster_size} sentences"
     return (
         f"<li><p>{_text(hit.text)}</p><div>{chips}</div>"
-        f'<div class="soft">{section.capitalize()}; score {hit.score:.4f}; stands for {count} of the corpus; '
-        f"from {_text(hit.source)}</div></li>"
+        f'<div class="soft">{section.capitalize()}; score {hit.score:.4f}; '
+        f"stands for {count} of the corpus; from {_text(hit.source)}</div></li>"
     )
 
 

@@ -1,10 +1,10 @@
-"""The report as JSON; ``docs/report.md`` explains each key, ``docs/report.schema.json`` checks it."""
+"""The report as JSON: keys in ``docs/report.md``, checked by ``docs/report.schema.json``."""
 
 import json
 from typing import Any
 
 from cxr_edge.types import DISCLAIMER, Report, StudyFailure
-from cxr_edge.writers.evidence import STAGES, observed, sections, source_notes
+from cxr_edge.writers.evidence import STAGES, observed, sections
 
 name = "json"
 suffix = ".json"
@@ -54,7 +54,7 @@ def as_mapping(report: Report) -> dict[str, Any]:
         "observations": {item.name: round(item.probability, 6) for item in observed(report)},
         "muted": list(report.muted),
         "notes": list(report.notes),
-        "warnings": list(source_notes(report)),
+        "warnings": list(report.warnings),
         "provenance": dict(report.provenance),
         "timings_ms": {stage: round(float(report.timings_ms[stage]), 3) for stage in STAGES},
     }

@@ -15,7 +15,6 @@ from cxr_edge.writers.evidence import (
     labels_in_words,
     observed,
     printable,
-    source_notes,
 )
 from cxr_edge.writers.sr_items import Code, code, container, image, text, uid
 
@@ -91,13 +90,13 @@ def _observer(device: Dataset) -> list[Dataset]:
 
 
 def _caution(report: Report) -> list[Dataset]:
-    lines = [DISCLAIMER, *report.notes, *(f"Warning: {line}" for line in source_notes(report))]
+    lines = [DISCLAIMER, *report.notes, *(f"Warning: {line}" for line in report.warnings)]
     return [text("CONTAINS", SUMMARY, printable(line)) for line in lines]
 
 
 def _narrative(report: Report, section: str, heading: Code, element: Code) -> list[Dataset]:
     """One heading: a TEXT item per sentence, then the picture it was drafted from."""
-    whole = getattr(report, section)
+    whole = report.findings if section == "findings" else report.impression
     sentences = [hit.text for hit in in_section(report, section)]
     # A method may draft text that is not made of index sentences; nothing of it may be lost.
     lines = sentences if " ".join(sentences) == whole else [whole]

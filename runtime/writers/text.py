@@ -11,7 +11,6 @@ from cxr_edge.writers.evidence import (
     observed,
     printable,
     sections,
-    source_notes,
 )
 
 name = "text"
@@ -32,7 +31,7 @@ def render(report: Report) -> bytes:
         *_section("FINDINGS", [report.findings]),
         *_section("IMPRESSION", [report.impression]),
         *_section("NOTES", report.notes, bullet="- "),
-        *_section("WARNINGS", source_notes(report), bullet="! "),
+        *_section("WARNINGS", report.warnings, bullet="! "),
         *_evidence(report),
         *_observations(report),
         *_provenance(report),

@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 
 from cxr_edge.errors import BundleError
 
-TOKENIZERS: dict[str, str] = {"ngrams": "cxr_edge.tokenizers.ngrams:NgramTokenizer"}
+TOKENIZERS: dict[str, str] = {
+    "clip-bpe": "cxr_edge.tokenizers.clip_bpe:ClipBpeTokenizer",
+    "ngrams": "cxr_edge.tokenizers.ngrams:NgramTokenizer",
+    "wordpiece": "cxr_edge.tokenizers.wordpiece:WordPieceTokenizer",
+}
 """Kind of each tokenizer and where its class is, as ``module:class``."""
 
 

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from cxr_edge.errors import StudyError
 
 _HEADER_BYTES = 64
+_LONGEST_PACKET = 128
+_STEPS = [*range(2, 130), 1, *[2] * 127]
+"""Bytes from one control byte to the next, by its value: a literal, nothing, a run."""
 
 
 def decode_rle(data: bytes, rows: int, columns: int, bytes_per_pixel: int) -> NDArray[np.generic]:
@@ -44,30 +47,33 @@ def decode_rle(data: bytes, rows: int, columns: int, bytes_per_pixel: int) -> ND
     for plane in range(count):
         segment = data[bounds[plane] : bounds[plane + 1]]
         # Native little endian wants the most significant byte, which comes first, at the end.
-        planes[:, bytes_per_pixel - 1 - plane] = np.frombuffer(
-            _unpack_bits(segment, pixels), np.uint8
-        )
+        planes[:, bytes_per_pixel - 1 - plane] = _unpack_bits(segment, pixels)
     kind = "<u2" if bytes_per_pixel == 2 else "u1"
     decoded: NDArray[np.generic] = planes.reshape(-1).view(kind).reshape(rows, columns)
     return decoded
 
 
-def _unpack_bits(segment: bytes, expected: int) -> bytes:
-    """Undo PackBits; a segment may carry padding after its last byte, never lack one."""
-    output = bytearray()
-    append = output.extend
-    position, end = 0, len(segment)
-    while len(output) < expected and position < end:
-        control = segment[position]
-        if control < 128:
-            stop = position + control + 2
-            append(segment[position + 1 : stop])
-            position = stop
-        elif control > 128:
-            append(segment[position + 1 : position + 2] * (257 - control))
-            position += 2
-        else:
-            position += 1
-    if len(output) < expected:
+def _unpack_bits(segment: bytes, expected: int) -> NDArray[np.uint8]:
+    """Undo PackBits; a segment may carry a little padding after its last byte, never lack one.
+
+    Only the walk from packet to packet is a loop. Then every byte of the segment gets the number of
+    times it appears in the output: 0 for the control bytes, 1 for the bytes of a literal packet.
+    """
+    starts: list[int] = []
+    note, steps, position, end = starts.append, _STEPS, 0, len(segment)
+    while position < end:
+        note(position)
+        position += steps[segment[position]]
+    values = np.frombuffer(segment, np.uint8)
+    places = np.array(starts, np.intp)
+    control = values[places].astype(np.intp)
+    counts = np.ones(end, np.intp)
+    runs = (control > 128) & (places + 1 < end)
+    counts[places[runs] + 1] = 257 - control[runs]
+    counts[places] = 0
+    total = int(counts.sum())
+    if total < expected:
         raise StudyError("the RLE pixel data is cut off; send the file again")
-    return bytes(output[:expected])
+    if total > expected + _LONGEST_PACKET:
+        raise StudyError("the RLE pixel data holds more pixels than the image; export it again")
+    return np.repeat(values, counts)[:expected]

@@ -1,0 +1,173 @@
+"""``cxr-bench stages``: milliseconds of every stage, for each way a radiograph may be stored.
+
+Beside it stands the path most programs take: pydicom's decoder and its modality and VOI
+transformations at full size, then the resize.
+"""
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+import click
+import numpy as np
+
+from cxr_edge.benchmarks.radiograph_files import BITS, COLUMNS, ROWS, write_files
+from cxr_edge.dicom import StudyReader
+from cxr_edge.errors import OutputError
+from cxr_edge.pipeline import Pipeline
+from cxr_edge.preprocess import Recipe, apply
+from cxr_edge.preprocess.resample import Kernel, resize
+
+Timings = Mapping[str, float]
+_SIDE = 128
+_RECIPE = Recipe.from_json(
+    {
+        "tone": "voi",
+        "steps": [{"op": "resize", "height": _SIDE, "width": _SIDE}, {"op": "standardise"}],
+    }
+)
+
+
+@click.command()
+@click.option("--runs", type=click.IntRange(min=1), default=15, help="Timed runs of each file.")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to draft with.")
+@click.option("--index", type=click.Path(path_type=Path), help="Index to draft with.")
+@click.option("--threads", type=click.IntRange(min=1), help="Processors for the encoder.")
+@click.option("--reading-only", is_flag=True, help="Read and preprocess only; needs no bundle.")
+@click.option("--standard/--no-standard", default=True, help="Time pydicom's path beside ours.")
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Also write figures here.")
+def stages(
+    runs: int,
+    bundle: Path | None,
+    index: Path | None,
+    threads: int | None,
+    reading_only: bool,
+    standard: bool,
+    target: Path | None,
+) -> None:
+    """Time every stage for a 3050 x 2500 radiograph in each transfer syntax."""
+    results: dict[str, dict[str, object]] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if reading_only:
+            run = _reading(stack.enter_context(StudyReader()))
+        else:
+            pipeline = Pipeline.load(bundle, index, threads=threads)
+            run = _drafting(stack.enter_context(pipeline))
+        click.echo(f"{ROWS} x {COLUMNS}, {BITS} bits in 16, {runs} runs, milliseconds p50/p95")
+        for name, path in write_files(folder):
+            ours = _summarise(_repeat(lambda path=path: run(path), runs))  # type: ignore[misc]
+            row: dict[str, object] = {"bytes": path.stat().st_size, "stages_ms": ours}
+            if standard:
+                row["pydicom_ms"] = _time_standard(path, max(runs // 3, 1))
+            results[name] = row
+            click.echo(_line(name, row))
+            path.unlink()
+    if target is not None:
+        _write_json(target, {"machine": _machine(), "runs": runs, "files": results})
+
+
+def _reading(reader: StudyReader) -> Callable[[Path], Timings]:
+    def run(path: Path) -> Timings:
+        begin = perf_counter()
+        study = reader.read(path)
+        middle = perf_counter()
+        apply(_RECIPE, study.image)
+        end = perf_counter()
+        return {
+            "read": (middle - begin) * 1e3,
+            "preprocess": (end - middle) * 1e3,
+            "total": (end - begin) * 1e3,
+        }
+
+    return run
+
+
+def _drafting(pipeline: Pipeline) -> Callable[[Path], Timings]:
+    return lambda path: pipeline.run(path).timings_ms
+
+
+def _repeat(run: Callable[[], Timings], runs: int) -> list[Timings]:
+    """Run once to warm caches and the decode worker, then ``runs`` times."""
+    run()
+    return [run() for _ in range(runs)]
+
+
+def _summarise(timings: list[Timings]) -> dict[str, list[float]]:
+    """Return the 50th and 95th percentile of every stage."""
+    return {
+        stage: [
+            round(float(np.percentile([timing[stage] for timing in timings], q)), 3)
+            for q in (50, 95)
+        ]
+        for stage in timings[0]
+    }
+
+
+def _time_standard(path: Path, runs: int) -> float | None:
+    """Return the median of pydicom's path, or None where pydicom has no decoder for the file."""
+    from pydicom import dcmread
+    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+
+    def run() -> Timings:
+        begin = perf_counter()
+        dataset = dcmread(path)
+        grey = apply_voi_lut(apply_modality_lut(dataset.pixel_array, dataset), dataset)
+        resize(np.asarray(grey, np.float32), _SIDE, _SIDE, Kernel("area"))
+        return {"total": (perf_counter() - begin) * 1e3}
+
+    try:
+        return _summarise(_repeat(run, runs))["total"][0]
+    except (RuntimeError, NotImplementedError, AttributeError):
+        return None
+
+
+def _line(name: str, row: Mapping[str, object]) -> str:
+    stages_ms = row["stages_ms"]
+    assert isinstance(stages_ms, dict)
+    parts = [f"{stage} {middle:.1f}/{high:.1f}" for stage, (middle, high) in stages_ms.items()]
+    size = row["bytes"]
+    assert isinstance(size, int)
+    text = f"{name:<26}{size / 1e6:6.1f} MB  " + "  ".join(parts)
+    if "pydicom_ms" in row:
+        other = row["pydicom_ms"]
+        text += f"  pydicom {other:.1f}" if isinstance(other, float) else "  pydicom -"
+    return text
+
+
+def _machine() -> dict[str, object]:
+    packages = ("cxr-edge", "numpy", "pydicom", "imagecodecs")
+    versions: dict[str, str] = {}
+    for package in packages:
+        try:
+            versions[package] = version(package)
+        except ImportError:  # PackageNotFoundError
+            versions[package] = "not installed"
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "packages": versions,
+    }
+
+
+def _write_json(target: Path, data: Mapping[str, object]) -> None:
+    """Write under a temporary name and rename, so that no half-written file is left."""
+    temporary = target.with_name(target.name + ".tmp")
+    try:
+        with temporary.open("w") as file:
+            json.dump(data, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None

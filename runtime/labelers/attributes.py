@@ -20,7 +20,7 @@ _RIGHT = _words(r"right(?:[ -]sided|ward)? | middle lobe | dextro\w+ | azygos | 
 _BOTH = _words(
     r"""
     bilateral(?:ly)? | bibas(?:al|ilar) | biapical | bihilar | b/l
-    both (?:\w+ ){0,2}?(?:lungs?|sides?|bases|apices|hemithora\w+|hila)
+    both (?:\w+ ){0,2}?(?:lungs?|sides?|bases|apices|hila|costophrenic)
     both (?:lower|mid|upper|perihilar)
     """
 )
@@ -44,7 +44,8 @@ _LOCATION = _words(
     hil(?:um|a) | (?:bi|peri|para|supra|infra|juxta)?hilar(?! (?:contour|structure|silhouette)s?)
     peripheral(?:ly)? | central(?:ly)?(?! (?:venous )?(?:line|catheter)) | paratracheal | fissur\w+
     diffuse(?:ly)? | widespread | multifocal | scattered | throughout | generali[sz]ed
-    anterior(?:ly)? | posterior(?:ly)? | lateral(?:ly)? | medial(?:ly)? | superior(?! vena) | inferior
+    anterior(?:ly)? | posterior(?:ly)? | lateral(?:ly)? | medial(?:ly)?
+    superior(?! vena) | inferior
     svc | vena cava | cavoatrial | atri(?:um|al) | ventric\w+ | carina | stomach | duoden\w+
     brachiocephalic | subclavian | jugular | ribs? | clavic\w+ | vertebra\w* | spine | humer\w+
     scapul\w+ | shoulder | chest wall | hemithorax | axilla\w* | pericardi\w+

@@ -63,7 +63,9 @@ _NAMES = {
     """,
     "grown": "enlarged | widened | prominent | dilated | increased | large | big",
     "cannot": "can ?not | can't | could not | difficult to | unable to | does not | do not | not",
-    "poorly": "poorly | incompletely | suboptimally | not (?:well|fully|adequately|completely)",
+    "poorly": """
+        poorly | incompletely | suboptimally | not (?:well|fully|adequately|completely|clearly)
+    """,
     "perhaps": """
         may | might | could | can | would | possibly | perhaps | maybe | probably | presumably
         potentially
@@ -94,7 +96,7 @@ _ROWS: tuple[tuple[Cue, str], ...] = (
         (?:is|are) not (?:\w+ )?(?:excluded|ruled out) | <be> <poorly> (?:seen|assessed|evaluated)
         <be> <poorly> visuali[sz]ed | not (?:well )?evaluated | not (?:clearly|well) visuali[sz]ed
         not (?:clearly|well) seen | <be> obscured
-        (?:may|might|could|can) (?:also |well )?be (?:present|seen|considered|possible)
+        (?:may|might|could|can|possibly) (?:also |well )?be (?:present|seen|considered|possible)
         (?:may|might|could|can) (?:also |well )?have this appearance
         """,
     ),
@@ -163,7 +165,8 @@ _ROWS: tuple[tuple[Cue, str], ...] = (
         Cue.DENY,
         r"""
         no longer | nor | neither | no | without | w/o | free (?:of|from) | negative for
-        clear(?:ed|ing)? (?:of|from) | absence of | lack of | rather than | devoid of | instead of
+        clear(?:ed|ing)? (?:of|from) | cleared | absence of | lack of | rather than | devoid of
+        instead of
         (?:resolution|disappearance|removal|clearing|drainage|withdrawal|evacuation) of
         not | never | n't | unlikely to (?:be|represent|reflect) | nothing to suggest
         failed to | fails to | den(?:y|ies) | denied | non(?=-| )
@@ -173,7 +176,7 @@ _ROWS: tuple[tuple[Cue, str], ...] = (
     (
         Cue.DOUBT_BACK,
         r"""
-        (?:<be>|be) (?:(?!with )\w+ ){0,2}?<doubted> | (?:less|not) likely | questioned | \?(?= *$)
+        (?:<be>|be) (?:(?!with )\w+ ){0,2}?<doubted> | (?:less|not) likely | questioned
         (?:is|are|remain\w*) (?:in )?(?:the )?differential | suspected(?= *[.?,;]| *$)
         """,
     ),
@@ -196,7 +199,7 @@ _ROWS: tuple[tuple[Cue, str], ...] = (
         Cue.DOUBT_NEXT,
         r"""
         possible | probable | questionable | suspected | suspicious | equivocal | query | presumed
-        potential | \? | borderline | indeterminate
+        potential | borderline | indeterminate
         """,
     ),
     # Things that head a list, limits, connectives.
@@ -244,5 +247,11 @@ _ROWS: tuple[tuple[Cue, str], ...] = (
 CUES: tuple[tuple[Cue, str], ...] = tuple((cue, pattern(block, _NAMES)) for cue, block in _ROWS)
 """Cue and pattern; where two start at the same letter, the earlier wins."""
 
-PUNCTUATION: dict[str, Cue] = {",": Cue.COMMA, ";": Cue.STOP, ":": Cue.STOP, "--": Cue.STOP}
+PUNCTUATION: dict[str, Cue] = {
+    ",": Cue.COMMA,
+    ";": Cue.STOP,
+    ":": Cue.STOP,
+    "--": Cue.STOP,
+    "?": Cue.DOUBT_BACK,
+}
 """Marks that are no words, and what they do."""

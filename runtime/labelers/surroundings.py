@@ -52,7 +52,7 @@ OTHER_ABNORMAL: str = pattern(
     radiopaque | bullet\w* | shrapnel | foreign (?:bod|obj)\w* | hyperten\w* | thoracentesis
     volvulus
     (?:bronchovascular )?crowding | densit(?:y|ies) | distention | distended
-    (?:chronic|interstitial|abnormal|increased) (?:\w+ )?markings
+    (?:chronic|abnormal) (?:\w+ )?markings
     """,
     {"hyphen": "[ ]?-?", "low": "low | small | diminished | decreased | reduced | shallow"},
 )

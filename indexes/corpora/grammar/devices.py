@@ -135,9 +135,8 @@ def _tubes() -> Iterator[Entry]:
             yield Entry(sentence(f"the tip of the {tube} is {tip}"), meaning, "device/tube")
     for side in ("left", "right"):
         for where in ("", "apical", "basilar", "pigtail"):
-            core = " ".join(
-                f"{side} {where} {'pleural catheter' if where == 'pigtail' else 'chest tube'}".split()
-            )
+            noun = "pleural catheter" if where == "pigtail" else "chest tube"
+            core = " ".join(f"{side} {where} {noun}".split())
             base = Meaning(
                 _PRESENT,
                 side,

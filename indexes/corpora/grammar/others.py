@@ -75,7 +75,7 @@ def _spine() -> Iterator[Phrase]:
         )
         yield from graded(spine, _WIDE)
         yield from graded(
-            replace(spine, core="osteophytes", detail="osteophytes"),
+            replace(spine, noun=f"osteophytes of the {level} spine", detail="osteophytes"),
             (("", None), ("small", "small")),
         )
     bent = Phrase("scoliosis", (), number="mass", detail="scoliosis")

@@ -132,6 +132,6 @@ def state(
 
 
 def graded(phrase: Phrase, words: Iterable[tuple[str, str | None]]) -> Iterator[Phrase]:
-    """The phrase with each word of severity before it: ("trace", "minimal"); ("", None) for none."""
+    """The phrase with each (word, severity) before it: ("trace", "minimal"), ("", None)."""
     for word, severity in words:
         yield replace(phrase, grade=word, severity=severity)

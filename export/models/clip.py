@@ -170,7 +170,9 @@ class Clip(nn.Module):
         """
         length = self.positional_embedding.shape[0]
         mask = torch.full((length, length), BLOCKED, device=ids.device).triu(1)
-        x = self.transformer(self.token_embedding(ids) + self.positional_embedding, mask)
+        # An embedding call would name its result as the graph's output is named: a broken model.
+        words = self.token_embedding.weight[ids]
+        x = self.transformer(words + self.positional_embedding, mask)
         end = ids.argmax(dim=1)
         last = x[torch.arange(x.shape[0], device=ids.device), end]
         return F.normalize(self.ln_final(last) @ self.text_projection, dim=1)

@@ -211,7 +211,8 @@ def airways(x: Image, y: Image) -> Image:
         np.sqrt(np.clip(1 - (right / 0.7) ** 2, 0, None)) * (x < 0.2),
         np.sqrt(np.clip(1 - (left / 0.6) ** 2, 0, None)) * (x > -0.2),
     )
-    return np.maximum(trachea * soft(y - 0.2, 0.5), bronchi * reach)
+    both: Image = np.maximum(trachea * soft(y - 0.2, 0.5), bronchi * reach)
+    return both
 
 
 def path_length(x: Image, y: Image, rng: np.random.Generator) -> Image:

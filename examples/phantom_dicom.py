@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.sequence import Sequence
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
 # Fixed UIDs, derived once from random UUIDs, so that the file is the same on every run.
-STUDY_UID = "2.25.137866371930117230962173953407231906001"
-SERIES_UID = "2.25.137866371930117230962173953407231906002"
-INSTANCE_UID = "2.25.137866371930117230962173953407231906003"
+STUDY_UID = UID("2.25.137866371930117230962173953407231906001")
+SERIES_UID = UID("2.25.137866371930117230962173953407231906002")
+INSTANCE_UID = UID("2.25.137866371930117230962173953407231906003")
+IMPLEMENTATION_UID = UID("2.25.137866371930117230962173953407231906004")
 DAY = "20260101"
 TIME = "120000"
 
@@ -36,7 +37,7 @@ def encode(pixels: NDArray[np.uint16], spacing_mm: float) -> bytes:
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     # Our own, so that the bytes do not depend on the version of pydicom.
-    dataset.file_meta.ImplementationClassUID = "2.25.137866371930117230962173953407231906004"
+    dataset.file_meta.ImplementationClassUID = IMPLEMENTATION_UID
     dataset.file_meta.ImplementationVersionName = "CXR_EDGE_PHANTOM"
     buffer = BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)

@@ -45,9 +45,11 @@ def render(report: Report) -> bytes:
 <header class="banner"><strong>{_text(DISCLAIMER)}</strong><span>{_MADE_BY}</span></header>
 <main>
 <div class="{"top pictured" if figure else "top"}">
-{figure}{_draft(report)}
-</div>
+{figure}<div class="said-and-why">
+{_draft(report)}
 {_evidence(report)}
+</div>
+</div>
 <div class="bottom">
 {_observations(observed(report))}
 {_provenance(report)}

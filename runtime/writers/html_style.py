@@ -34,12 +34,13 @@ body {
 main { max-width: 72rem; margin: 0 auto; padding: 1.25rem; display: grid; gap: 1.25rem; }
 .top { display: grid; gap: 1.25rem; grid-template-columns: 1fr; }
 .top.pictured { grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); align-items: start; }
+.said-and-why { display: grid; gap: inherit; min-width: 0; }
 .bottom { display: grid; gap: 1.25rem; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 section, figure {
   background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 0;
   padding: 1.1rem 1.35rem; min-width: 0;
 }
-figure { padding: 0; overflow: hidden; background: #000; }
+figure { padding: 0; position: sticky; top: 1rem; overflow: hidden; background: #000; }
 figure img { display: block; width: 100%; height: auto; max-height: 40rem; object-fit: contain; }
 figcaption {
   padding: .5rem 1rem; font-size: .85rem; color: var(--soft); background: var(--card);
@@ -91,6 +92,7 @@ th { font-weight: 400; text-align: left; }
 footer { text-align: center; padding: 0 1rem 1.5rem; color: var(--soft); font-size: .9rem; }
 @media (max-width: 46rem) {
   .top.pictured, .bottom { grid-template-columns: minmax(0, 1fr); }
+  figure { position: static; }
   main { padding: .8rem; gap: .8rem; }
 }
 @media print {
@@ -99,9 +101,9 @@ footer { text-align: center; padding: 0 1rem 1.5rem; color: var(--soft); font-si
     --track: #e8ebef; --hatch: #999; --caution: #fff; --caution-ink: #000;
     --caution-line: #000; --positive: #8a3700; --negative: #1f5f8f; --uncertain: #444;
   }
-  body { font-size: 10.5pt; }
+  body { font-size: 9.5pt; }
   main { padding: .5rem 0; gap: .6rem; max-width: none; }
-  section, figure { break-inside: avoid; }
-  figure img { max-height: 11cm; }
+  figure, tr { break-inside: avoid; }
+  figure { position: static; }
 }
 """

@@ -76,13 +76,20 @@ def _named() -> Iterator[Entry]:
     """Sentences that name the finding."""
     big = Phrase("cardiomegaly", ("Cardiomegaly",), number="mass")
     chambers = [
-        Phrase(f"{core} enlargement", ("Cardiomegaly",), number="mass", detail=core, **where)
-        for core, where in (
-            ("left ventricular", {"side": "left", "location": "ventricle"}),
-            ("right ventricular", {"side": "right", "location": "ventricle"}),
-            ("left atrial", {"side": "left", "location": "atrium"}),
-            ("right atrial", {"side": "right", "location": "atrium"}),
-            ("biventricular", {}),
+        Phrase(
+            f"{core} enlargement",
+            ("Cardiomegaly",),
+            number="mass",
+            detail=core,
+            side=side,
+            location=location,
+        )
+        for core, side, location in (
+            ("left ventricular", "left", "ventricle"),
+            ("right ventricular", "right", "ventricle"),
+            ("left atrial", "left", "atrium"),
+            ("right atrial", "right", "atrium"),
+            ("biventricular", None, None),
         )
     ]
     wide = Phrase("mediastinal widening", ("Enlarged Cardiomediastinum",), number="mass")

@@ -88,16 +88,15 @@ def collapses() -> Iterator[Phrase]:
     for kind in ("linear", "discoid", "subsegmental", "bandlike"):
         phrase = replace(collapse, kind=kind, detail=kind)
         yield from placed(phrase, _ANYWHERE, behind=True)
-    for place in LOBES:
-        lobe = place.adjective.replace("lingular", "left upper lobe lingular")
-        if place.location == "lingula":
+    for lobe in LOBES:
+        if lobe.location == "lingula":
             continue
         yield Phrase(
-            f"{lobe} collapse",
+            f"{lobe.adjective} collapse",
             ("Atelectasis",),
             number="mass",
-            side=place.side,
-            location=place.location,
+            side=lobe.side,
+            location=lobe.location,
             detail="collapse",
         )
     for side in SIDES[:2]:

@@ -110,16 +110,16 @@ def _sided() -> Iterator[Phrase]:
                 detail="blunting",
             )
             yield from graded(blunt, _WIDE[:4])
-    for side in SIDES[:2]:
+    for half in SIDES[:2]:
         for core, number in (
-            (f"elevation of the {side.adjective} hemidiaphragm", "mass"),
-            (f"eventration of the {side.adjective} hemidiaphragm", "mass"),
-            (f"{side.adjective} subcutaneous emphysema", "mass"),
-            (f"volume loss in the {side.adjective} lung", "mass"),
-            (f"hyperlucency of the {side.adjective} lung", "mass"),
+            (f"elevation of the {half.adjective} hemidiaphragm", "mass"),
+            (f"eventration of the {half.adjective} hemidiaphragm", "mass"),
+            (f"{half.adjective} subcutaneous emphysema", "mass"),
+            (f"volume loss in the {half.adjective} lung", "mass"),
+            (f"hyperlucency of the {half.adjective} lung", "mass"),
         ):
-            detail = core.replace(side.adjective, "").replace("  ", " ")
-            yield from graded(Phrase(core, (), number=number, side=side.side, detail=detail), _MILD)
+            detail = core.replace(half.adjective, "").replace("  ", " ")
+            yield from graded(Phrase(core, (), number=number, side=half.side, detail=detail), _MILD)
     for word, side in angle:
         yield Phrase(
             f"{word} hilar adenopathy",

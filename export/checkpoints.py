@@ -25,7 +25,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
 
     try:
         with safe_open(path, framework="pt") as stored:
-            tensors = {key: stored.get_tensor(key) for key in stored.keys()}
+            names = stored.keys()
+            tensors = {name: stored.get_tensor(name) for name in names}
             metadata = stored.metadata() or {}
         description = json.loads(metadata[DESCRIPTION])
     except (OSError, SafetensorError) as problem:

@@ -11,11 +11,18 @@ from cxr_edge.export.registry import ARCHITECTURES, spec_builder
 
 @click.command()
 @click.option("--model", help="Architecture; see --list.")
-@click.option("--checkpoint", type=click.Path(path_type=Path),
-              help="Trained weights. Without it, the weights this package carries.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Trained weights. Without it, the weights this package carries.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the bundle to create.")
-@click.option("--images", type=click.Path(path_type=Path), multiple=True,
-              help="Real pictures (DICOM, PNG, JPEG) to compare on as well; may be repeated.")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Real pictures (DICOM, PNG, JPEG) to compare on as well; may be repeated.",
+)
 @click.option("--replace", is_flag=True, help="Put the bundle in the place of an older one.")
 @click.option("--list", "listing", is_flag=True, help="Name the architectures and stop.")
 def main(

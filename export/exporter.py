@@ -4,7 +4,7 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from cxr_edge.dicom import StudyReader
 from cxr_edge.export.parity import check_parity
 from cxr_edge.export.spec import ExportSpec, GraphSpec
 from cxr_edge.preprocess import Recipe, apply
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 OPSET = 20
 
@@ -50,7 +53,7 @@ def trace(spec: GraphSpec) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _forget_source(model: Any) -> None:
+def _forget_source(model: "ModelProto") -> None:
     """Drop stack traces and local paths, so that the same weights give the same bytes anywhere."""
     model.doc_string = ""
     model.graph.doc_string = ""

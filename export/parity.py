@@ -1,4 +1,4 @@
-"""The parity gate: an exported graph must say what its torch reference says, or there is no bundle."""
+"""The parity gate: a graph says what its torch reference says, or there is no bundle."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -71,7 +71,9 @@ def check_parity(
     }
 
 
-def compare(name: str, reference: Outputs, exported: Outputs, tolerance: Tolerance) -> dict[str, float]:
+def compare(
+    name: str, reference: Outputs, exported: Outputs, tolerance: Tolerance
+) -> dict[str, float]:
     """Compare one output over several batches.
 
     Args:
@@ -88,7 +90,9 @@ def compare(name: str, reference: Outputs, exported: Outputs, tolerance: Toleran
     """
     for want, got in zip(reference, exported, strict=True):
         if want.shape != got.shape:
-            raise ParityError(f"{name} has shape {got.shape}, expected {want.shape}; nothing written")
+            raise ParityError(
+                f"{name} has shape {got.shape}, expected {want.shape}; nothing written"
+            )
         if not (np.isfinite(want).all() and np.isfinite(got).all()):
             raise ParityError(f"{name} is not finite; nothing written, check the checkpoint")
     want = np.concatenate([w.reshape(len(w), -1) for w in reference]).astype(np.float64)

@@ -56,11 +56,16 @@ def jittered(pictures: Tensor, size: int, jitter: Jitter, chance: torch.Generato
     zoom = 1 + spread(count) * jitter.scale
     cosine, sine = angle.cos() * zoom, angle.sin() * zoom
     offset = spread(count, 2) * jitter.shift * 2
-    rows = (torch.stack([cosine, -sine, offset[:, 0]], 1), torch.stack([sine, cosine, offset[:, 1]], 1))
+    rows = (
+        torch.stack([cosine, -sine, offset[:, 0]], 1),
+        torch.stack([sine, cosine, offset[:, 1]], 1),
+    )
     grid = F.affine_grid(torch.stack(rows, 1), [count, 1, size, size], align_corners=False)
     if size < pictures.shape[-1]:
         pictures = F.interpolate(pictures, size=(size, size), mode="area")
-    moved = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    moved = F.grid_sample(
+        pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False
+    )
     exponent = (spread(count) * jitter.gamma).exp()[:, None, None, None]
     result = standardise(moved.clamp_min(1e-4) ** exponent)
     result = result + jitter.noise * torch.randn(result.shape, generator=chance)
@@ -71,8 +76,10 @@ def _erased(pictures: Tensor, probability: float, chance: torch.Generator) -> Te
     count, _, height, width = pictures.shape
     draws = torch.rand(count, 5, generator=chance)
     for index in torch.nonzero(draws[:, 0] < probability).flatten().tolist():
-        tall, wide = (int(side * (0.1 + 0.2 * draw)) for side, draw in
-                      ((height, draws[index, 1]), (width, draws[index, 2])))
+        tall, wide = (
+            int(side * (0.1 + 0.2 * draw))
+            for side, draw in ((height, draws[index, 1]), (width, draws[index, 2]))
+        )
         top = int((height - tall) * draws[index, 3])
         left = int((width - wide) * draws[index, 4])
         pictures[index, :, top : top + tall, left : left + wide] = 0.0

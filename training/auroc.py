@@ -32,7 +32,11 @@ def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def auroc_interval(
-    positive: ArrayLike, scores: ArrayLike, resamples: int = 1000, seed: int = 0, level: float = 0.95
+    positive: ArrayLike,
+    scores: ArrayLike,
+    resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> tuple[float, float] | None:
     """Percentile bootstrap over studies (Efron & Tibshirani, 1993, chapter 13).
 

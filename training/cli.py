@@ -12,6 +12,7 @@ from typing import ParamSpec
 import click
 
 from cxr_edge.errors import CxrEdgeError
+from cxr_edge.training.tune import drafts_command, tune_command
 
 Arguments = ParamSpec("Arguments")
 
@@ -36,18 +37,30 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--data", type=click.Path(path_type=Path), required=True,
-              help="Folder with studies.jsonl and images/, or a JSONL file of that shape.")
-@click.option("--arch", type=click.Choice(["small", "resnet50"]), default="small", show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder with studies.jsonl and images/, or a JSONL file of that shape.",
+)
+@click.option(
+    "--arch", type=click.Choice(["small", "resnet50"]), default="small", show_default=True
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
-@click.option("--init", type=click.Path(path_type=Path), help="State dict of the trunk to start from.")
+@click.option(
+    "--init", type=click.Path(path_type=Path), help="State dict of the trunk to start from."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run that --out holds.")
 @click.option("--seed", type=int, help="Instead of the recipe's.")
 @click.option("--folds", type=click.IntRange(0, 10), help="Teachers; 0 or 1 trains without.")
 @click.option("--epochs", type=click.IntRange(1), help="At most so many per stage: a trial run.")
 @click.option("--image-size", type=click.IntRange(32, 1024), help="Instead of the recipe's.")
-@click.option("--threads", type=click.IntRange(1), default=None,
-              help="Processors to use. [default: those this process may use]")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=None,
+    help="Processors to use. [default: those this process may use]",
+)
 @one_line_errors
 def dcclip(
     data: Path,
@@ -86,8 +99,12 @@ def dcclip(
 
 @main.command()
 @click.option("--bundle", type=click.Path(path_type=Path), required=True)
-@click.option("--data", type=click.Path(path_type=Path), required=True,
-              help="Folder with studies.jsonl and images/, or a JSONL file of that shape.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder with studies.jsonl and images/, or a JSONL file of that shape.",
+)
 @click.option("--split", type=click.Choice(["valid", "train"]), default="valid", show_default=True)
 @click.option("--resamples", type=click.IntRange(100), default=1000, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output, not a table.")
@@ -98,3 +115,7 @@ def evaluate(bundle: Path, data: Path, split: str, resamples: int, as_json: bool
 
     result = evaluate_bundle(bundle, data, split, resamples)
     click.echo(json.dumps(result, indent=2) if as_json else markdown(result))
+
+
+main.add_command(tune_command)
+main.add_command(drafts_command)

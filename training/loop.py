@@ -1,4 +1,4 @@
-"""The training loop: deterministic, resumable after any kill, with a running mean of the weights."""
+"""The training loop: deterministic, resumable after any kill, with averaged weights."""
 
 import math
 import os
@@ -110,8 +110,16 @@ def train(
             figures = task.measure(stage)
             model.load_state_dict(last)
             seconds = round(perf_counter() - started, 1)
-            log.write({"task": place.name, "stage": stage.name, "epoch": epoch + 1,
-                       "loss": round(losses, 5), **figures, "seconds": seconds})
+            log.write(
+                {
+                    "task": place.name,
+                    "stage": stage.name,
+                    "epoch": epoch + 1,
+                    "loss": round(losses, 5),
+                    **figures,
+                    "seconds": seconds,
+                }
+            )
         model.load_state_dict(mean)  # The next stage starts from the average.
     model.load_state_dict(mean)
     model.eval()
@@ -207,7 +215,9 @@ def load_state(place: Place) -> dict[str, Any]:
     return dict(state)
 
 
-def shuffled(count: int, batch: int, chance: torch.Generator, weights: Tensor | None = None) -> list[Tensor]:
+def shuffled(
+    count: int, batch: int, chance: torch.Generator, weights: Tensor | None = None
+) -> list[Tensor]:
     """Rows of one epoch in batches: ``count`` draws by weight, or each row once.
 
     Every batch is full, because BatchNorm and the matching loss are poor on a remainder; with fewer

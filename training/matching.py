@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from cxr_edge.export.models.dcclip import Dcclip
 from cxr_edge.labels import OBSERVATIONS, Mention
 from cxr_edge.training.augment import jittered
+from cxr_edge.training.gates import SCORED, f1_scores
 from cxr_edge.training.loop import chunks, seeded, shuffled
 from cxr_edge.training.losses import (
     balanced_weights,
@@ -36,10 +37,6 @@ from cxr_edge.training.pictures import intensities
 from cxr_edge.training.recipe import Recipe, Stage
 from cxr_edge.training.targets import Targets
 from cxr_edge.training.texts import Texts, partners, plain_by_observation
-
-COMPARED = ("No Finding", "Cardiomegaly", "Pleural Effusion", "Lung Opacity", "Atelectasis",
-            "Support Devices")
-"""Observations over which the label F1 of retrieved reports is averaged."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +77,7 @@ def trunk_features(model: Dcclip, pictures: Pictures, recipe: Recipe) -> Feature
                     continue
                 grey = torch.from_numpy(intensities(pictures.grey[rows[part]]))
                 moved = jittered(grey, size, recipe.jitter, chance).expand(-1, channels, -1, -1)
-                parts.append(
-                    model.image.trunk(moved.contiguous(memory_format=torch.channels_last))
-                )
+                parts.append(model.image.trunk(moved.contiguous(memory_format=torch.channels_last)))
             views.append(torch.cat(parts))
         valid = [plain(held[part]) for part in chunks(len(held))]
     empty = torch.zeros(0, model.image.trunk.features)
@@ -98,6 +93,7 @@ class Heads(nn.Module):
     """The part of DCCLIP that step 2 trains."""
 
     def __init__(self, model: Dcclip) -> None:
+        """Borrow the parts of a model."""
         super().__init__()
         self.image_head = model.image.head
         self.text = model.text
@@ -107,38 +103,53 @@ class Heads(nn.Module):
 class Matching:
     """Step 2, a ``loop.Task``."""
 
-    def __init__(self, model: Dcclip, features: Features, targets: Targets, texts: Texts,
-                 bags: NDArray[np.float32], recipe: Recipe) -> None:
+    def __init__(
+        self,
+        model: Dcclip,
+        features: Features,
+        targets: Targets,
+        texts: Texts,
+        bags: NDArray[np.float32],
+        recipe: Recipe,
+        *,
+        opinion: NDArray[np.float32] | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             model: trunk already trained.
             features: of the trunk.
-            targets: of all studies, softened where there were teachers.
+            targets: of all studies.
             texts: all texts.
             bags: float32 (N, V), the texts tokenised.
             recipe: the numbers.
+            opinion: float32 (studies, K), what teachers think, for stages that trust them.
         """
         self.model = Heads(model)
         self.features, self.targets, self.texts, self.recipe = features, targets, texts, recipe
+        self.opinion = opinion
         self.bags = torch.from_numpy(bags)
-        study = features.train_study
-        smoothing = recipe.smoothing
-        values = torch.from_numpy(targets.values[:, :OBSERVED]) * (1 - smoothing) + smoothing / 2
-        self.values, self.mask = values[study], torch.from_numpy(targets.mask[:, :OBSERVED])[study]
-        self.positive = torch.from_numpy(targets.positive)[study]
+        self.positive = torch.from_numpy(targets.positive)[features.train_study]
         self.weights = balanced_weights(self.positive)
         self.said = torch.from_numpy((texts.mentions == Mention.POSITIVE).astype(np.float32))
         self.sure = torch.from_numpy((texts.mentions != Mention.UNCERTAIN).astype(np.float32))
         self.sentences = partners(texts, len(targets.values))
         self.plain = plain_by_observation(texts)
+        self.values = self.mask = torch.zeros(0)
 
     def batches(self, stage: Stage, chance: torch.Generator) -> list[Tensor]:
         """Pictures drawn so that rare observations are matched more often."""
+        targets = self.targets
+        if self.opinion is not None and stage.trust > 0:
+            targets = targets.softened(self.opinion, stage.trust)
+        smoothing, study = self.recipe.smoothing, self.features.train_study
+        values = torch.from_numpy(targets.values[study, :OBSERVED])
+        self.values = values * (1 - smoothing) + smoothing / 2
+        self.mask = torch.from_numpy(targets.mask[study, :OBSERVED])
         return shuffled(len(self.weights), stage.batch, chance, self.weights)
 
     def _partner(self, row: int, draw: NDArray[np.float64]) -> int:
-        """A text that is true of a picture: its report, a sentence of it, or a plain one of ours."""
+        """A text true of a picture: its report, a sentence of that, or a plain one of ours."""
         study = int(self.features.train_study[row])
         asserted = np.flatnonzero(self.positive[row].numpy())
         if draw[0] < 1 / 3 and len(asserted):
@@ -188,22 +199,13 @@ class Matching:
             reports = torch.from_numpy(np.unique(self.features.train_study))
             vectors = self.model.text(self.bags[reports])
             nearest = reports[(F.normalize(image, dim=1) @ vectors.T).argmax(1)].numpy()
-        truth = self.targets.positive[self.features.valid_study]
-        drafted = self.targets.positive[nearest]
+        truth = self.targets.positive[self.features.valid_study] > 0
+        drafted = self.targets.positive[nearest] > 0
+        columns = [OBSERVATIONS.index(name) for name in SCORED]
+        retrieved = f1_scores(truth[:, columns], drafted[:, columns]).mean()
         mentions = self.targets.mentions[self.features.valid_study]
         return {
             "auroc": observation_aurocs(scores, mentions),
-            "retrieved_label_f1": round(macro_f1(truth, drafted), 4),
+            "retrieved_label_f1": round(float(retrieved), 4),
             "temperature": round(float(self.model.log_temperature.exp()), 4),
         }
-
-
-def macro_f1(truth: NDArray[np.float32], drafted: NDArray[np.float32]) -> float:
-    """Mean F1 over ``COMPARED``: float32 (N, 14) of 0 and 1 each; F1 is 0 where nothing was right."""
-    figures = []
-    for name in COMPARED:
-        column = OBSERVATIONS.index(name)
-        want, got = truth[:, column], drafted[:, column]
-        both = float((want * got).sum())
-        figures.append(2 * both / max(float(want.sum() + got.sum()), 1.0))
-    return float(np.mean(figures))

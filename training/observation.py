@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from cxr_edge.export.models.dcclip import Dcclip, PromptedHead
 from cxr_edge.labels import OBSERVATIONS, Mention
-from cxr_edge.training.auroc import auroc
 from cxr_edge.training.augment import jittered, standardise
+from cxr_edge.training.auroc import auroc
 from cxr_edge.training.loop import chunks, shuffled
 from cxr_edge.training.losses import balanced_weights, masked_cross_entropy
 from cxr_edge.training.pictures import intensities
@@ -47,6 +47,7 @@ class ObservationNetwork(nn.Module):
     """
 
     def __init__(self, model: Dcclip, coded: int, dropout: float) -> None:
+        """Share a model's image tower; ``coded`` terms; ``dropout`` on the feature."""
         super().__init__()
         self.tower = model.image
         features = self.tower.trunk.features
@@ -66,8 +67,16 @@ class ObservationNetwork(nn.Module):
 class ImageObservation:
     """Step 1 on pictures, a ``loop.Task``."""
 
-    def __init__(self, model: Dcclip, pictures: Pictures, targets: Targets, recipe: Recipe,
-                 held_out: NDArray[np.bool_] | None = None) -> None:
+    def __init__(
+        self,
+        model: Dcclip,
+        pictures: Pictures,
+        targets: Targets,
+        recipe: Recipe,
+        *,
+        opinion: NDArray[np.float32] | None = None,
+        held_out: NDArray[np.bool_] | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -75,27 +84,33 @@ class ImageObservation:
             pictures: of all splits; only ``train`` is learnt from.
             targets: of all studies.
             recipe: the numbers.
+            opinion: float32 (studies, K), what teachers think, for stages that trust them.
             held_out: bool (N,) pictures left out of training, those of a teacher's fold.
         """
         self.recipe = recipe
         self.pictures = pictures
         self.targets = targets
+        self.opinion = opinion
         coded = targets.values.shape[1] - OBSERVED
         self.model: ObservationNetwork = ObservationNetwork(model, coded, recipe.dropout)
         self.model.to(memory_format=torch.channels_last)
-        use = pictures.train if held_out is None else pictures.train & ~held_out
-        self.rows = torch.from_numpy(np.flatnonzero(use))
-        study = pictures.study[use]
-        self.weights = balanced_weights(torch.from_numpy(targets.positive[study]))
-        self.values = torch.from_numpy(targets.values) * (1 - recipe.smoothing) + recipe.smoothing / 2
-        self.mask = torch.from_numpy(targets.mask)
+        self.learnt = pictures.train if held_out is None else pictures.train & ~held_out
         self.mixing = np.random.default_rng(0)
+        self.values = self.mask = torch.zeros(0)
 
     def batches(self, stage: Stage, chance: torch.Generator) -> list[Tensor]:
         """Pictures drawn so that rare observations are seen more often."""
-        drawn = shuffled(len(self.rows), stage.batch, chance, self.weights)
+        targets = self.targets
+        if self.opinion is not None and stage.trust > 0:
+            targets = targets.softened(self.opinion, stage.trust)
+        smoothing = self.recipe.smoothing
+        self.values = torch.from_numpy(targets.values) * (1 - smoothing) + smoothing / 2
+        self.mask = torch.from_numpy(targets.mask)
+        rows = np.flatnonzero(self.learnt & (self.pictures.frontal | stage.laterals))
+        positive = torch.from_numpy(targets.positive[self.pictures.study[rows]])
+        drawn = shuffled(len(rows), stage.batch, chance, balanced_weights(positive))
         self.mixing = np.random.default_rng(int(torch.randint(2**31, (1,), generator=chance)))
-        return [self.rows[batch] for batch in drawn]
+        return [torch.from_numpy(rows)[batch] for batch in drawn]
 
     def loss(self, rows: Tensor, stage: Stage, chance: torch.Generator) -> Tensor:
         """Masked cross-entropy of observations and coded terms, mixed pictures included."""
@@ -144,9 +159,12 @@ class ImageObservation:
     def measure(self, stage: Stage) -> dict[str, Any]:
         """AUROC on the first frontal picture of each ``valid`` study."""
         rows = first_frontals(self.pictures, self.pictures.study[~self.pictures.train])
-        return {"auroc": observation_aurocs(
-            self.predict(rows, stage.size)[:, :OBSERVED], self.targets.mentions[self.pictures.study[rows]]
-        )}
+        return {
+            "auroc": observation_aurocs(
+                self.predict(rows, stage.size)[:, :OBSERVED],
+                self.targets.mentions[self.pictures.study[rows]],
+            )
+        }
 
 
 def prepared(grey: NDArray[np.uint16], size: int, channels: int) -> Tensor:
@@ -166,11 +184,10 @@ def first_frontals(pictures: Pictures, studies: NDArray[np.int64]) -> NDArray[np
 
 
 def observation_aurocs(scores: NDArray[np.float32], mentions: NDArray[np.int8]) -> dict[str, float]:
-    """AUROC by name where both classes occur; uncertain mentions are left out."""
+    """AUROC by name where both classes occur; an uncertain mention counts as not positive."""
     figures = {}
     for column, name in enumerate(OBSERVATIONS):
-        sure = mentions[:, column] != Mention.UNCERTAIN
-        value = auroc(mentions[sure, column] == Mention.POSITIVE, scores[sure, column])
+        value = auroc(mentions[:, column] == Mention.POSITIVE, scores[:, column])
         if value is not None:
             figures[name] = round(value, 4)
     return figures
@@ -179,8 +196,14 @@ def observation_aurocs(scores: NDArray[np.float32], mentions: NDArray[np.int8]) 
 class TextObservation:
     """Step 1 on texts, a ``loop.Task``: the same prompts and loss, over reports and sentences."""
 
-    def __init__(self, model: Dcclip, bags: NDArray[np.float32], mentions: NDArray[np.int8],
-                 train: NDArray[np.bool_], smoothing: float) -> None:
+    def __init__(
+        self,
+        model: Dcclip,
+        bags: NDArray[np.float32],
+        mentions: NDArray[np.int8],
+        train: NDArray[np.bool_],
+        smoothing: float,
+    ) -> None:
         """Prepare.
 
         Args:

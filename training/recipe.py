@@ -20,6 +20,8 @@ class Stage:
         decay: weight decay.
         size: pixels a side of the training pictures; 0 where the stage reads stored features.
         mixup: parameter of the Beta distribution that mixes two samples; 0 for none.
+        laterals: whether lateral pictures are learnt from beside the frontal ones.
+        trust: weight of the teachers' opinion against the labels, 0..1.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Stage:
     decay: float = 0.05
     size: int = 0
     mixup: float = 0.0
+    laterals: bool = True
+    trust: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,7 @@ class Recipe:
         hidden: width of the text tower.
         ngrams: most n-grams in the vocabulary.
         seed: of everything random.
-        folds: teachers trained on folds of ``train``; each labels the fold it has not seen. 0: none.
-        trust: weight of the teachers' opinion against the labels, 0..1.
+        folds: teachers, each trained without the fold of ``train`` it is asked about; 0: none.
         smoothing: label smoothing of the observation step.
         average: decay of the running mean of the weights.
         dropout: on the feature v in training.
@@ -68,7 +71,6 @@ class Recipe:
     ngrams: int = 3000
     seed: int = 7
     folds: int = 4
-    trust: float = 0.5
     smoothing: float = 0.04
     average: float = 0.995
     dropout: float = 0.3
@@ -76,16 +78,13 @@ class Recipe:
     sharpness: float = 0.2
     anchor: float = 1.0
     views: int = 4
-    teacher: tuple[Stage, ...] = (
-        Stage("teacher-96", 8, size=96),
-        Stage("teacher-128", 4, rate=6e-4, size=128, mixup=0.2),
-    )
+    teacher: tuple[Stage, ...] = (Stage("teacher-96", 6, size=96),)
     observation: tuple[Stage, ...] = (
         Stage("observation-96", 10, size=96),
-        Stage("observation-128", 8, rate=6e-4, size=128, mixup=0.2),
+        Stage("observation-128", 8, rate=6e-4, size=128, mixup=0.2, laterals=False, trust=0.5),
     )
     text: tuple[Stage, ...] = (Stage("text", 12, batch=128, rate=1e-3),)
-    matching: tuple[Stage, ...] = (Stage("matching", 12, batch=128, rate=1e-3),)
+    matching: tuple[Stage, ...] = (Stage("matching", 12, batch=128, rate=1e-3, trust=0.5),)
     jitter: Jitter = field(default_factory=Jitter)
 
     @property

@@ -1,8 +1,6 @@
 """A whole run of ``cxr-train dcclip``: teachers, step 1, step 2, calibration, one weights file."""
 
-import hashlib
 import zlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,60 +16,18 @@ from cxr_edge.labels import OBSERVATIONS, Mention
 from cxr_edge.tokenizers.ngrams import NgramTokenizer
 from cxr_edge.training.auroc import auroc, auroc_interval
 from cxr_edge.training.calibrate import calibration
+from cxr_edge.training.gates import mute_list
 from cxr_edge.training.loop import Place, seeded, train
 from cxr_edge.training.matching import Features, Matching, trunk_features
+from cxr_edge.training.material import Material, gather
 from cxr_edge.training.observation import (
     ImageObservation,
-    Pictures,
     TextObservation,
 )
-from cxr_edge.training.pictures import load_pictures, runtime_recipe
+from cxr_edge.training.pictures import runtime_recipe
 from cxr_edge.training.progress import MetricsLog
 from cxr_edge.training.recipe import LATER, Recipe
-from cxr_edge.training.studies import PairedStudy, read_studies
-from cxr_edge.training.targets import Targets, targets_of
-from cxr_edge.training.texts import Texts, gather_texts, learn_vocabulary
-
-
-TRUSTED = 0.72
-"""AUROC on ``valid`` under which an observation is muted; guided drafts over-called below it."""
-FEWEST = 5
-"""Positives on ``valid`` under which an AUROC says nothing."""
-
-
-@dataclass(frozen=True)
-class Material:
-    """All a run reads, in memory.
-
-    Attributes:
-        studies: of both splits.
-        pictures: all views.
-        targets: of all studies.
-        texts: reports, sentences, grammar.
-        tokenizer: learnt from ``train`` and the grammar.
-        bags: float32 (texts, V).
-    """
-
-    studies: list[PairedStudy]
-    pictures: Pictures
-    targets: Targets
-    texts: Texts
-    tokenizer: NgramTokenizer
-    bags: NDArray[np.float32]
-
-    def fingerprint(self, *, read: bool) -> str:
-        """SHA-256 (hex) of the studies and their targets, and of the texts where they are read."""
-        digest = hashlib.sha256(self.targets.values.tobytes() + self.targets.mask.tobytes())
-        for study in self.studies:
-            digest.update(f"{study.uid} {study.split}\n".encode())
-        if read:
-            digest.update("\n".join((*self.texts.text, *self.tokenizer.ngrams)).encode())
-        return digest.hexdigest()
-
-    @property
-    def text_train(self) -> NDArray[np.bool_]:
-        """bool (texts,): everything but the texts of ``valid`` studies."""
-        return _learnable(self.studies, self.texts)
+from cxr_edge.training.targets import Targets
 
 
 def run_dcclip(
@@ -103,11 +59,11 @@ def run_dcclip(
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True)
     log = MetricsLog(out / "metrics.jsonl")
-    material = _gather(data, recipe, out)
-    targets = _taught(material, recipe, out, log, init)
-    model = _new_model(recipe, material.tokenizer, init, recipe.seed)
+    material = gather(data, recipe, out)
+    opinion = _opinion(material, recipe, out, log, init)
+    model = new_model(recipe, material.tokenizer, init, recipe.seed)
     seen = material.fingerprint(read=False) + recipe.fingerprint(without=LATER)
-    step_1 = ImageObservation(model, material.pictures, targets, recipe)
+    step_1 = ImageObservation(model, material.pictures, material.targets, recipe, opinion=opinion)
     place = Place(out, "observation", seen)
     train(step_1, recipe.observation, place, log, recipe.seed, recipe.average)
     read = material.fingerprint(read=True) + recipe.fingerprint()
@@ -116,7 +72,15 @@ def run_dcclip(
     )
     train(text, recipe.text, Place(out, "text", read), log, recipe.seed + 1, recipe.average)
     features = trunk_features(model, material.pictures, recipe)
-    step_2 = Matching(model, features, targets, material.texts, material.bags, recipe)
+    step_2 = Matching(
+        model,
+        features,
+        material.targets,
+        material.texts,
+        material.bags,
+        recipe,
+        opinion=opinion,
+    )
     place = Place(out, "matching", read)
     train(step_2, recipe.matching, place, log, recipe.seed + 2, recipe.average)
     observations = _calibrate(model.eval(), features, material.targets)
@@ -132,33 +96,12 @@ def run_dcclip(
     return path
 
 
-def _gather(data: Path, recipe: Recipe, out: Path) -> Material:
-    studies = read_studies(data)
-    rows = [
-        (path, row, frontal)
-        for row, study in enumerate(studies)
-        for frontal, paths in ((True, study.frontals), (False, study.laterals))
-        for path in paths
-    ]
-    pictures = Pictures(
-        load_pictures([path for path, _, _ in rows], recipe.image_size, out / "cache"),
-        np.array([row for _, row, _ in rows], np.int64),
-        np.array([frontal for _, _, frontal in rows], bool),
-        np.array([studies[row].split == "train" for _, row, _ in rows], bool),
-    )
-    targets = targets_of(studies)
-    texts = gather_texts(studies)
-    tokenizer = learn_vocabulary(texts, _learnable(studies, texts), recipe.ngrams)
-    bags = np.asarray(tokenizer.encode(list(texts.text))["bag"], np.float32)
-    return Material(studies, pictures, targets, texts, tokenizer, bags)
+def new_model(recipe: Recipe, tokenizer: NgramTokenizer, init: Path | None, seed: int) -> Dcclip:
+    """A DCCLIP with random weights that follow from ``seed``, or with a trunk from a file.
 
-
-def _learnable(studies: list[PairedStudy], texts: Texts) -> NDArray[np.bool_]:
-    splits = np.array([study.split == "train" for study in studies])
-    return np.where(texts.study >= 0, splits[texts.study], True)
-
-
-def _new_model(recipe: Recipe, tokenizer: NgramTokenizer, init: Path | None, seed: int) -> Dcclip:
+    Raises:
+        CheckpointError: ``init`` cannot be opened safely, or does not fit the trunk.
+    """
     seeded(seed)
     model = Dcclip(
         DcclipConfig(
@@ -186,33 +129,45 @@ def _new_model(recipe: Recipe, tokenizer: NgramTokenizer, init: Path | None, see
     return model
 
 
-def _taught(
+def _opinion(
     material: Material, recipe: Recipe, out: Path, log: MetricsLog, init: Path | None
-) -> Targets:
-    """Targets blended with the opinion of teachers that did not train on the study in question."""
+) -> NDArray[np.float32] | None:
+    """What each study's pictures say to a teacher that did not train on the study.
+
+    Returns:
+        float32 (studies, K), 0..1, both views averaged; NaN for ``valid``. None without teachers.
+    """
     if recipe.folds < 2:
-        return material.targets
+        return None
     pictures = material.pictures
+    logits = np.full(material.targets.values.shape, np.nan)
+    for number in range(recipe.folds):
+        task, held_out = teacher(material, recipe, number, out, log, init)
+        rows = np.flatnonzero(held_out & pictures.train)
+        answers = task.predict(rows, recipe.teacher[-1].size)
+        for study in np.unique(pictures.study[rows]):
+            logits[study] = answers[pictures.study[rows] == study].mean(axis=0)
+    return (1 / (1 + np.exp(-logits))).astype(np.float32)
+
+
+def teacher(
+    material: Material, recipe: Recipe, number: int, out: Path, log: MetricsLog, init: Path | None
+) -> tuple[ImageObservation, NDArray[np.bool_]]:
+    """Train, or resume, the teacher of one fold.
+
+    Returns:
+        The trained task, and bool (pictures,) which of them are in its fold.
+    """
     # The fold follows from the name of the study, so both views are in one fold.
     fold = np.array([zlib.crc32(s.uid.encode()) % recipe.folds for s in material.studies])
-    fingerprint = material.fingerprint(read=False) + recipe.fingerprint(
-        without=(*LATER, "observation", "trust")
-    )
-    total = np.zeros(material.targets.values.shape, np.float64)
-    count = np.zeros(len(material.studies))
-    for number in range(recipe.folds):
-        held_out = fold[pictures.study] == number
-        model = _new_model(recipe, material.tokenizer, init, recipe.seed + 10 + number)
-        task = ImageObservation(model, pictures, material.targets, recipe, held_out)
-        place = Place(out, f"teacher-{number}", fingerprint)
-        train(task, recipe.teacher, place, log, recipe.seed + 10 + number, recipe.average)
-        rows = np.flatnonzero(held_out & pictures.train)
-        np.add.at(total, pictures.study[rows], task.predict(rows, recipe.image_size))
-        np.add.at(count, pictures.study[rows], 1)
-    asked = count > 0
-    logits = total / np.maximum(count, 1)[:, None]
-    opinion = (1 / (1 + np.exp(-logits))).astype(np.float32)
-    return material.targets.softened(opinion, asked, recipe.trust)
+    held_out = fold[material.pictures.study] == number
+    seed = recipe.seed + 10 + number
+    model = new_model(recipe, material.tokenizer, init, seed)
+    task = ImageObservation(model, material.pictures, material.targets, recipe, held_out=held_out)
+    parts = recipe.fingerprint(without=(*LATER, "observation"))
+    place = Place(out, f"teacher-{number}", material.fingerprint(read=False) + parts)
+    train(task, recipe.teacher, place, log, seed, recipe.average)
+    return task, held_out
 
 
 def _calibrate(model: Dcclip, features: Features, targets: Targets) -> dict[str, dict[str, Any]]:
@@ -229,29 +184,35 @@ def _calibrate(model: Dcclip, features: Features, targets: Targets) -> dict[str,
     with torch.no_grad():
         head.observe.weight.mul_(slope)
         head.observe.bias.mul_(slope).add_(torch.from_numpy(levels).float())
-    entries: dict[str, dict[str, Any]] = {}
-    for column, name in enumerate(OBSERVATIONS):
-        rows = sure[:, column] > 0
-        truth, scores = positive[rows, column] > 0, valid_logits[rows, column]
-        interval = auroc_interval(truth, scores)
-        value = auroc(truth, scores)
-        entries[name] = {
-            "auroc": None if value is None else round(value, 4),
-            "auroc_interval": None if interval is None else [round(x, 4) for x in interval],
-            "positives": int(truth.sum()),
+    return describe(positive > 0, valid_logits)
+
+
+def describe(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> dict[str, dict[str, Any]]:
+    """The manifest's entry of each observation, with neutral gates until ``cxr-train tune``.
+
+    Args:
+        truth: bool (M, 14), what the reports of ``valid`` assert.
+        scores: float32 (M, 14), log-odds.
+    """
+    areas = [auroc(truth[:, n], scores[:, n]) for n in range(len(OBSERVATIONS))]
+    spans = [auroc_interval(truth[:, n], scores[:, n]) for n in range(len(OBSERVATIONS))]
+    muted = mute_list(
+        truth,
+        np.array([np.nan if area is None else area for area in areas]),
+        np.array([np.nan if span is None else span[0] for span in spans]),
+    )
+    return {
+        name: {
+            "auroc": areas[n],
+            "auroc_interval": None if spans[n] is None else list(spans[n] or ()),
+            "positives": int(truth[:, n].sum()),
             "gate": 0.5,
             "clear": 0.5,
-            "muted": not _trusted(value, interval, int(truth.sum())),
+            "muted": bool(muted[n]),
             "attributes": [],
         }
-    return entries
-
-
-def _trusted(value: float | None, interval: tuple[float, float] | None, positives: int) -> bool:
-    """Whether a draft may assert an observation: measured well, and on enough studies to tell."""
-    if value is None or interval is None or positives < FEWEST:
-        return False
-    return value >= TRUSTED and interval[0] > 0.5
+        for n, name in enumerate(OBSERVATIONS)
+    }
 
 
 def _provenance(material: Material, recipe: Recipe) -> dict[str, Any]:
@@ -267,5 +228,3 @@ def _provenance(material: Material, recipe: Recipe) -> dict[str, Any]:
         "numpy": np.__version__,
         "date": datetime.now(UTC).date().isoformat(),
     }
-
-

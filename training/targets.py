@@ -33,16 +33,21 @@ class Targets:
 
     @property
     def positive(self) -> NDArray[np.float32]:
-        """float32 (N, 14): 1 where the report asserts the observation, 0 otherwise (uncertain too)."""
+        """float32 (N, 14): 1 where the report asserts it, 0 otherwise (uncertain too)."""
         return (self.mentions == Mention.POSITIVE).astype(np.float32)
 
-    def softened(self, opinion: NDArray[np.float32], rows: NDArray[np.bool_], trust: float) -> "Targets":
-        """Blend in what teachers think of the given rows; they also speak where the mask was 0."""
-        values, mask = self.values.copy(), self.mask.copy()
-        known = mask[rows] > 0
-        mixed = (1 - trust) * values[rows] + trust * opinion[rows]
-        values[rows] = np.where(known, mixed, opinion[rows])
-        mask[rows] = np.where(known, 1.0, trust)
+    def softened(self, opinion: NDArray[np.float32], trust: float) -> "Targets":
+        """Blend in what teachers think; they also speak, at their weight, where nothing was known.
+
+        Args:
+            opinion: float32 (N, K), 0..1, NaN in the rows of studies they were not asked about.
+            trust: weight of the opinion, 0..1.
+        """
+        asked = ~np.isnan(opinion)
+        known = self.mask > 0
+        mixed = np.where(known, (1 - trust) * self.values + trust * opinion, opinion)
+        values = np.where(asked, mixed, self.values).astype(np.float32)
+        mask = np.where(asked & ~known, trust, self.mask).astype(np.float32)
         return replace(self, values=values, mask=mask)
 
 

@@ -67,6 +67,7 @@ class PromptedHead(nn.Module):
     """
 
     def __init__(self, features: int, dimension: int) -> None:
+        """D and P."""
         super().__init__()
         self.features = features
         self.project = nn.Linear(features + len(OBSERVATIONS), dimension)
@@ -89,6 +90,7 @@ class ImageTower(nn.Module):
     """Pixels to an embedding and fourteen probabilities."""
 
     def __init__(self, config: DcclipConfig) -> None:
+        """Build the trunk that the config names; ValueError where it names none."""
         super().__init__()
         self.trunk: SmallResNet | ResNet50
         if config.arch == "small":
@@ -120,6 +122,7 @@ class TextTower(nn.Module):
     """
 
     def __init__(self, config: DcclipConfig) -> None:
+        """Build from the sizes in the config."""
         super().__init__()
         self.body = nn.Sequential(
             nn.Linear(config.vocabulary, config.hidden),
@@ -143,6 +146,7 @@ class Dcclip(nn.Module):
     """
 
     def __init__(self, config: DcclipConfig) -> None:
+        """Build both towers, freshly initialised."""
         super().__init__()
         self.config = config
         self.image = ImageTower(config)

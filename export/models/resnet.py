@@ -13,6 +13,7 @@ class BasicBlock(nn.Module):
     """Two 3x3 convolutions; a strided shortcut averages first, so no pixel is thrown away."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        """Channels in and out; the stride of the first convolution."""
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
@@ -41,6 +42,7 @@ class SmallResNet(nn.Module):
     """
 
     def __init__(self, width: int, channels: int) -> None:
+        """Channels of the first stage, and of the picture."""
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(channels, width, 7, 2, 3, bias=False),
@@ -67,6 +69,7 @@ class Bottleneck(nn.Module):
     """1x1, 3x3 (strided), 1x1, as torchvision names them."""
 
     def __init__(self, inputs: int, planes: int, stride: int) -> None:
+        """Channels in and inside; four times as many come out."""
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, planes, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(planes)
@@ -98,6 +101,7 @@ class ResNet50(nn.Module):
     features = 2048
 
     def __init__(self) -> None:
+        """Build it, freshly initialised."""
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)

@@ -78,8 +78,8 @@ class NgramTokenizer:
         return cls(tuple(ngrams), values, max(ngram.count(" ") for ngram in ngrams) + 1)
 
     def to_bytes(self) -> bytes:
-        """The vocabulary as JSON; weights keep the six digits that float32 can tell apart."""
-        weights = [float(f"{weight:.6g}") for weight in self.weights]
+        """The vocabulary as JSON; weights in the fewest digits that give back the same float32."""
+        weights = [float(str(weight)) for weight in self.weights]
         return json.dumps({"ngrams": self.ngrams, "weights": weights}).encode()
 
     @cached_property

@@ -48,6 +48,8 @@ RANKS = [
         "cxr_edge.engines",
         "cxr_edge.labelers",
         "cxr_edge.tokenizers",
+        "cxr_edge.decoding",
+        "cxr_edge.decoding",
         "cxr_edge.indexes.search",
         "cxr_edge.indexes.container",
     ),

@@ -4,8 +4,8 @@
 ``f_d = LN(FFN(e_ca) + e_ca)`` (section 3.3). No weights are published. The keys are those of
 ``torch.nn.TransformerDecoder`` (``layers.0.self_attn.in_proj_weight`` and so on) with
 ``embedding.weight``, ``head.weight``, ``head.bias``, and where there are any ``memory.weight`` and
-``memory.bias`` (from the embeddings' size to the decoder's), ``position.weight`` and ``prefix``, the
-P-Tuning v2 prompt (m, L * 2 * d): for each slot and layer a key and a value.
+``memory.bias`` (from the embeddings' size to the decoder's), ``position.weight`` and ``prefix``,
+the P-Tuning v2 prompt (m, L * 2 * d): for each slot and layer a key and a value.
 
 Two graphs are exported. ``prefill`` projects the memory for cross-attention once and opens a cache
 of fixed size, the prefix already in it; ``step`` takes one token further. See
@@ -106,7 +106,7 @@ class Attention(nn.Module):
         return projected.unflatten(2, (self.heads, _HEAD)).transpose(1, 2)
 
     def mix(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-        """(N, H, 1, E) over (N, H, S, E), the mask (N, 1, 1, S) added to the scores -> (N, 1, d)."""
+        """(N, H, 1, E) over (N, H, S, E), mask (N, 1, 1, S) added to the scores -> (N, 1, d)."""
         scores = queries @ keys.transpose(2, 3) * _HEAD**-0.5
         scores = scores if mask is None else scores + mask
         mixed = torch.softmax(scores, dim=-1) @ values
@@ -209,11 +209,20 @@ class Decoder(nn.Module):
 
 
 class Prefill(nn.Module):
-    """What is done once for each memory: cross-attention, an opened cache, the start token."""
+    """What is done once for each memory: cross-attention, an opened cache, the start token.
+
+    The opened cache, with the prefix in it, is a constant of the graph.
+    """
+
+    keys: Tensor
+    values: Tensor
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
+        keys, values = decoder.opened()
+        self.register_buffer("keys", keys.detach().clone())
+        self.register_buffer("values", values.detach().clone())
 
     def forward(self, memory: Tensor, token: Tensor) -> tuple[Tensor, ...]:
         """Open a sequence.
@@ -227,7 +236,7 @@ class Prefill(nn.Module):
             ``cross_values`` (N, L, H, S, E).
         """
         count = token.shape[0]
-        keys, values = (part.expand(count, -1, -1, -1, -1) for part in self.decoder.opened())
+        keys, values = (p.expand(count, -1, -1, -1, -1) for p in (self.keys, self.values))
         cross = self.decoder.crossed(memory)
         position = torch.zeros_like(token)
         return (*self.decoder.step(token, position, (keys, values), cross), *cross)

@@ -98,7 +98,7 @@ class Writer(nn.Module):
 def lstm_step(
     lstm: nn.LSTM | nn.LSTMCell, x: Tensor, hidden: Tensor, cell: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """One step of an LSTM in plain products, float32 (N, d) each: no LSTM or loop node comes of it."""
+    """One step of an LSTM in plain products, (N, d) each: no LSTM or loop node comes of it."""
     if isinstance(lstm, nn.LSTM):
         own = (lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0, lstm.bias_hh_l0)
     else:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import RLELossless, generate_uid
+from pydicom.uid import UID, RLELossless, generate_uid
 
 ROWS, COLUMNS, BITS = 3050, 2500, 12
 _NOISE = 8.0
@@ -21,7 +21,7 @@ NATIVE = {
     "Deflated": "1.2.840.10008.1.2.1.99",
     "Explicit VR Big Endian": "1.2.840.10008.1.2.2",
 }
-_Encoder = Callable[[NDArray[np.uint16]], bytes]
+_Encoder = Callable[[NDArray[np.uint16]], bytes | bytearray]
 
 
 def draw_radiograph() -> NDArray[np.uint16]:
@@ -109,7 +109,7 @@ def _write(path: Path, syntax: str, pixels: NDArray[np.uint16], encode: _Encoder
 def _dataset(syntax: str) -> Dataset:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
     dataset.SOPClassUID = _CR
     dataset.SOPInstanceUID = generate_uid()
     dataset.StudyInstanceUID = generate_uid()

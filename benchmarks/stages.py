@@ -113,7 +113,7 @@ def _summarise(timings: list[Timings]) -> dict[str, list[float]]:
 def _time_standard(path: Path, runs: int) -> float | None:
     """Return the median of pydicom's path, or None where pydicom has no decoder for the file."""
     from pydicom import dcmread
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
     def run() -> Timings:
         begin = perf_counter()

@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
+from cxr_edge.dicom.attributes import ACCEPTED_CLASSES
 from cxr_edge.dicom.limits import Limits
 from cxr_edge.dicom.streams import BoundedStream
 from cxr_edge.dicom.syntaxes import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
@@ -28,11 +29,16 @@ PIXEL_DATA = 0x7FE00010
 _FLOAT_PIXEL_DATA = (0x7FE00008, 0x7FE00009)
 _LONG_VRS = frozenset({b"OB", b"OW", b"UN"})
 _UNDEFINED = 0xFFFFFFFF
+_WANTED = "an image was expected"
 _INFLATE_STEP = 1 << 20
 
 
 class NotDicomError(StudyError):
-    """The bytes are not DICOM at all; inside a folder such a file is passed over."""
+    """The bytes are not DICOM; inside a folder or zip such a file is passed over."""
+
+
+class NotAnImageError(NotDicomError):
+    """DICOM, but no image: a report, a directory, a presentation state."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ def read_header(stream: IO[bytes], size: int, limits: Limits) -> Header:
         The header, with the place of the pixel data in the stream.
 
     Raises:
-        NotDicomError: The bytes are not DICOM.
+        NotDicomError: The bytes are not DICOM, or not an image.
         StudyError: The header is damaged, or the file has no pixel data.
     """
     bounded = BoundedStream(stream, min(size, limits.max_header_bytes))
@@ -124,6 +130,12 @@ def _read(bounded: BoundedStream, stream: IO[bytes], size: int, limits: Limits) 
     inflated = _inflate(stream.read(size - position), limits.max_inflated_bytes)
     body = BoundedStream(io.BytesIO(inflated), min(len(inflated), limits.max_header_bytes))
     return _read_data_set(body, syntax, len(inflated), limits, inflated)
+
+
+def _no_pixels(dataset: Dataset) -> type[StudyError]:
+    """Tell an image that lost its pixels from an object that never had any."""
+    image = "Rows" in dataset or str(dataset.get("SOPClassUID", "")) in ACCEPTED_CLASSES
+    return StudyError if image else NotAnImageError
 
 
 def _after_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
@@ -197,14 +209,14 @@ def _read_data_set(
             raise StudyError(
                 f"the header is longer than {limits.max_header_bytes >> 20} MiB; refused"
             )
-        raise StudyError(
-            "the file holds no pixel data or is cut off before it; an image was expected"
+        raise _no_pixels(dataset)(
+            "the file holds no pixel data or is cut off before it; " + _WANTED
         )
     tag = int.from_bytes(head[:2], order) << 16 | int.from_bytes(head[2:4], order)
     if tag in _FLOAT_PIXEL_DATA:
         raise StudyError("the pixels are floating point; a radiograph of integers was expected")
     if tag != PIXEL_DATA:
-        raise StudyError("the file holds no pixel data; an image was expected")
+        raise _no_pixels(dataset)("the file holds no pixel data; " + _WANTED)
     if not implicit and head[4:6].isalpha() and head[4:6].isupper():
         if head[4:6] not in _LONG_VRS:
             raise StudyError("the pixel data has an impossible value representation")

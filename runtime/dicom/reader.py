@@ -127,11 +127,12 @@ class StudyReader:
         if not usable:
             raise StudyError(f"{_shown(group[0].source.name)}: {group[0].error}")
         self.skipped += len(group) - len(usable)
-        best = max(candidate.hint for candidate in usable)
-        likely = [candidate for candidate in usable if candidate.hint == best]
+        likely = [candidate for candidate in usable if candidate.hint != Hint.LATERAL]
+        only_lateral = not likely
+        likely = sorted(likely or usable, key=lambda candidate: -candidate.hint)
         originals = [candidate for candidate in likely if not candidate.secondary] or likely
         study, verdict, notes = self._read_most_frontal(_distinct(originals))
-        if best == Hint.LATERAL:
+        if only_lateral:
             notes.append(
                 "The study holds no image that its header calls frontal; the draft assumes a "
                 "frontal chest."

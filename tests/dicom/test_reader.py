@@ -5,8 +5,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from dicom_files import SECRET, draw_chest, make_dataset, save_chest, store, write
-from pydicom.uid import generate_uid
+from dicom_files import SECRET, draw_chest, make_dataset, save_chest, store, to_bytes, write
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from cxr_edge.dicom import StudyReader, read_study
 from cxr_edge.errors import StudyError
@@ -178,6 +178,31 @@ def test_a_lateral_alone_is_drafted_with_a_warning(reader, tmp_path):
     study = reader.read(save_study(tmp_path, (a_side_view(), {"ViewPosition": "LL"})))
     assert any("header calls frontal" in warning for warning in study.warnings)
     assert study.view == ""
+
+
+def test_a_wrong_tag_does_not_beat_the_picture(reader, tmp_path):
+    chest, side = draw_chest(), a_side_view()
+    untagged = {"ViewPosition": None}
+    study = reader.read(save_study(tmp_path, (side, {"ViewPosition": "PA"}), (chest, untagged)))
+    np.testing.assert_array_equal(study.image.stored, chest)
+
+
+def test_reports_and_directories_are_no_failures(reader, tmp_path):
+    save_chest(tmp_path / "a.dcm")
+    report = make_dataset(
+        draw_chest(), SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11", Rows=None, Columns=None
+    )
+    path = write(tmp_path / "b.dcm", to_bytes(report, ExplicitVRLittleEndian))
+    assert [type(found) for found in reader.studies(tmp_path)] == [Study]
+    assert reader.skipped == 1
+    with pytest.raises(StudyError, match="no pixel data"):
+        reader.read(path)
+
+
+def test_an_image_without_its_pixels_is_a_failure(reader, tmp_path):
+    whole = save_chest(tmp_path / "a.dcm").read_bytes()
+    write(tmp_path / "b" / "b.dcm", whole[: whole.index(b"\xe0\x7f\x10\x00")])
+    assert [type(found) for found in reader.studies(tmp_path / "b")] == [StudyFailure]
 
 
 def test_other_objects_of_a_study_are_passed_over(reader, tmp_path):

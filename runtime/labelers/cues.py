@@ -93,11 +93,13 @@ _ROWS: tuple[tuple[Cue, str], ...] = (
         Cue.DOUBT_BACK,
         r"""
         <cannot> (?:be )?(?:\w+ )?(?:entirely |completely )?(?:excluded|ruled out)
-        (?:is|are) not (?:\w+ )?(?:excluded|ruled out) | <be> <poorly> (?:seen|assessed|evaluated)
+        (?:is|are) not (?:\w+ )?(?:excluded|ruled out)
+        <be> <poorly>[ -](?:seen|assessed|evaluated)
         <be> <poorly> visuali[sz]ed | not (?:well )?evaluated | not (?:clearly|well) visuali[sz]ed
         not (?:clearly|well) seen | <be> obscured
         (?:may|might|could|can|possibly) (?:also |well )?be (?:present|seen|considered|possible)
         (?:may|might|could|can) (?:also |well )?have this appearance
+        (?:may|might|could|would) be a (?:consideration|possibility|concern)
         """,
     ),
     (
@@ -187,6 +189,7 @@ _ROWS: tuple[tuple[Cue, str], ...] = (
         <worry>(?: (?:is|are|would))? (?:for|of|include[sd]?|including)(?: (?:the )?presence of)?
         suspect(?:s|ing)? | favou?r(?:s|ed|ing)? | question(?= ) | consider(?= )
         suggest(?:s|ed)?(?= )
+        differential diagnos[ei]s(?! (?:is|include|would))
         less likely | differential (?:diagnosis )?(?:considerations? )?(?:would )?includ\w+
         presum\w+ | appears? to (?:be|represent) | question of | hint of
         """,

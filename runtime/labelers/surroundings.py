@@ -12,7 +12,7 @@ NEUTRAL: str = pattern(
     joint effusions? | massive(?:ly)? | collapsed (?:vertebra|disc) | mid[ -]lines?
     (?:fissural|skin|soft tissue) (?:line|lines|folds?) | lines? of | in line with
     plate<hyphen>like | heart (?:disease|murmur|rate|attack) | leads? to
-    (?:history|hx) of (?:\w+ )?(?:cancer|carcinoma|pneumonia|fracture|tumor|malignancy)
+    (?:history|hx) of (?:\w+ ){0,4}?(?:cancer|carcinoma|pneumonia|fracture|tumor|malignancy|mass)
     risk (?:factors? )?(?:of|for) \w+ | breast (?:cancer|carcinoma|mass) | body mass | muscle mass
     chest tube site | breast (?:implant|prosthes)\w*
     fracture of (?:the )?(?:\w+ ){0,4}?(?:wire|lead|catheter|sternotomy|screw)s?

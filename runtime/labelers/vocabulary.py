@@ -130,7 +130,17 @@ _ROWS: tuple[tuple[str, Mention, str], ...] = (
         Mention.POSITIVE,
         r"atelecta\w* | (?:lobar |lung )?collapsed?(?! (?:of )?(?:the )?vertebra)",
     ),
-    ("Pneumonia", Mention.POSITIVE, r"(?:broncho)?pneumoni(?:a|as|c|ae) | infecti\w+"),
+    # The traces of an old infection are no pneumonia.
+    (
+        "",
+        Mention.POSITIVE,
+        r"(?:granulomatous|tubercul\w+|old|prior|previous) (?:\w+ )?infections?",
+    ),
+    (
+        "Pneumonia",
+        Mention.POSITIVE,
+        r"(?:broncho)?pneumoni(?:a|as|c|ae) | infecti\w+(?: (?:process|etiolog|disease)\w*)?",
+    ),
     ("Consolidation", Mention.POSITIVE, r"(?:air<hyphen>space |alveolar |lobar )?consolidat\w+"),
     # What is calcified, in the bones or outside the lung is no lung lesion.
     (
@@ -157,7 +167,7 @@ _ROWS: tuple[tuple[str, Mention, str], ...] = (
         <lung_part> lesions? | (?:cavit\w+|suspicious|focal|nodular|spiculated|lobe) lesions?
         space[ -]occupying lesions?
         (?:adeno)?carcinomas? | neoplas\w+ | tumou?rs? | malignan\w+ | (?:lung|bronchogenic) cancer
-        cavit(?:y|ies|ary lesions?) | metast\w+
+        cavit(?:y|ies|ary lesions?) | metast\w+(?: disease)?
         """,
     ),
     (

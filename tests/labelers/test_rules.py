@@ -77,6 +77,7 @@ def said(text: str) -> set[str]:
         ("Soft tissue edema.", "NOF+"),
         ("Pericardial effusion.", ""),
         ("Calcified nodule in the right lung.", ""),
+        ("Evidence of previous granulomatous infection.", ""),
         ("Bilateral breast implants.", "NOF+"),
         ("Age-indeterminate rib fracture.", "FRA+"),
         # Negation and its reach.
@@ -124,6 +125,10 @@ def said(text: str) -> set[str]:
         ("Pleural thickening or small effusion.", "PLO? EFF?"),
         ("Cardiomegaly and/or pericardial effusion.", "CMG?"),
         ("No new effusion.", "EFF?"),
+        ("A pneumonia would be a consideration.", "PNA?"),
+        ("Metastatic disease is possible.", "LES?"),
+        ("The nodule is not well-seen.", "LES?"),
+        ("Differential diagnosis includes edema or infection.", "EDE? PNA?"),
         ("Possible effusion and cardiomegaly.", "EFF? CMG+"),
         ("No pneumothorax, possible small effusion.", "PTX- EFF?"),
         ("Is there an effusion?", "EFF?"),

@@ -2,7 +2,7 @@
 
 from cxr_edge.labelers.cues import Cue
 from cxr_edge.labelers.scan import Event
-from cxr_edge.labelers.scope import Finding, scope_before
+from cxr_edge.labelers.scope import Finding, forward_scopes
 from cxr_edge.labelers.vocabulary import OTHER
 from cxr_edge.labels import Mention
 
@@ -29,6 +29,7 @@ def judge_parts(events: list[Event]) -> list[Finding]:
     that nobody looked closer: uncertain, as in the CheXpert labeler.
     """
     found: list[Finding] = []
+    scopes = forward_scopes(events)
     pending: list[Event] = []
     verb = stable = False
     carried: Mention | None = None
@@ -46,7 +47,7 @@ def judge_parts(events: list[Event]) -> list[Finding]:
         elif cue is None:
             carried = None
         elif cue in _JUDGEMENT:
-            value = _scoped(_JUDGEMENT[cue], scope_before(events, position))
+            value = _scoped(_JUDGEMENT[cue], scopes[position])
             if pending and (verb or not _part_follows(events, position)):
                 found += [_finding(part, value) for part in pending]
                 pending, carried = [], None

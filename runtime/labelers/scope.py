@@ -22,9 +22,14 @@ def resolve_mentions(events: list[Event]) -> list[Finding]:
     return [(events[i], value) for i, value in sorted(values.items())]
 
 
-def scope_before(events: list[Event], position: int) -> Mention:
-    """The forward scope that reaches ``events[position]``: NEGATIVE, UNCERTAIN or BLANK."""
-    return _Forward(events).run(position)
+def forward_scopes(events: list[Event]) -> list[Mention]:
+    """The forward scope that reaches each event: NEGATIVE, UNCERTAIN or BLANK."""
+    state = _Forward(events)
+    scopes: list[Mention] = []
+    for position in range(len(events)):
+        scopes.append(state.scope)
+        state.step(position)
+    return scopes
 
 
 class _Forward:
@@ -37,11 +42,6 @@ class _Forward:
         """Whether the scope has met something to apply to."""
         self.narrow = False
         """Whether it came from an adjective, and ends after the next mention."""
-
-    def run(self, until: int) -> Mention:
-        for position in range(until):
-            self.step(position)
-        return self.scope
 
     def open(self, scope: Mention, narrow: bool = False) -> None:
         self.scope, self.used, self.narrow = scope, False, narrow
@@ -104,13 +104,11 @@ class _Forward:
 
 
 def _forward(events: list[Event]) -> dict[int, Mention]:
-    state = _Forward(events)
-    values: dict[int, Mention] = {}
-    for position, event in enumerate(events):
-        if event.default != Mention.BLANK:
-            values[position] = state.scope if state.scope != Mention.BLANK else event.default
-        state.step(position)
-    return values
+    return {
+        position: event.default if scope == Mention.BLANK else scope
+        for position, (event, scope) in enumerate(zip(events, forward_scopes(events), strict=True))
+        if event.default != Mention.BLANK
+    }
 
 
 def _is_list(events: list[Event], position: int) -> bool:

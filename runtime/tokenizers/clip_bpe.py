@@ -39,8 +39,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\uff
 
 
 def _plain_forms() -> dict[int, str]:
-    forms = {code: "'" for code in (0x02BC, *range(0x2018, 0x201C))}
-    forms |= {code: '"' for code in range(0x201C, 0x2020)}
+    forms = dict.fromkeys((700, *range(8216, 8220)), "'")
+    forms |= dict.fromkeys(range(8220, 8224), '"')
     compatible = (0x0132, 0x0133, *range(0x01C4, 0x01CD), *range(0x01F1, 0x01F4))
     for code in (*compatible, *range(0xFB00, 0xFB07), 0x3000, *range(0xFF01, 0xFFF0)):
         forms[code] = unicodedata.normalize("NFKC", chr(code))

@@ -6,6 +6,7 @@ code; handing such a file to ``dcmread`` would inflate it without one.
 
 import io
 import logging
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ class Header:
     """The inflated data set of a deflated file, pixel data included; None otherwise."""
 
 
+_settings_lock = threading.RLock()
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
@@ -69,10 +71,14 @@ pydicom.config.logger.addFilter(_passes)
 
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
-    """Keep pydicom's warnings and log lines back: they quote values of the header."""
+    """Keep pydicom's warnings and log lines back: they quote values of the header.
+
+    Warning filters and pydicom's settings belong to the process, so one thread at a time changes
+    them; nothing slow belongs inside.
+    """
     token = _quiet.set(True)
     try:
-        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+        with _settings_lock, warnings.catch_warnings(), pydicom.config.disable_value_validation():
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -1,13 +1,21 @@
 """Reads one DICOM image in full: header, pixels, quality."""
 
-from typing import IO
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from cxr_edge.dicom.attributes import SECONDARY_CAPTURE, check_sop_class, read_pixel_format
+from cxr_edge.dicom.attributes import (
+    SECONDARY_CAPTURE,
+    PixelFormat,
+    check_sop_class,
+    read_pixel_format,
+)
 from cxr_edge.dicom.frontal import read_view
-from cxr_edge.dicom.grey import read_grey
-from cxr_edge.dicom.header import Header, quiet_pydicom, read_header
+from cxr_edge.dicom.grey import Grey, read_grey
+from cxr_edge.dicom.header import quiet_pydicom, read_header
 from cxr_edge.dicom.identity import derive_uid, read_identity, read_uid
 from cxr_edge.dicom.limits import Limits
 from cxr_edge.dicom.pictures import read_picture
@@ -17,6 +25,21 @@ from cxr_edge.dicom.scan import Candidate, damaged_header
 from cxr_edge.dicom.worker import DecodeWorker
 from cxr_edge.errors import StudyError
 from cxr_edge.types import SourceImage, Study
+
+_UID_KEYWORDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """Everything the header says of one image, so that pydicom is done with before the pixels."""
+
+    sop_class: str
+    layout: PixelFormat
+    grey: Grey
+    view: str
+    identity: Mapping[str, str]
+    uids: Mapping[str, str | None]
+    notes: tuple[str, ...]
 
 
 def read_candidate(
@@ -39,30 +62,44 @@ def read_candidate(
                 return study, inspect_picture(study.image)
             header = candidate.header or read_header(stream, source.size, limits)
             with quiet_pydicom():
-                return _read_dicom(header, stream, source.size, source.name, limits, worker)
+                facts = _read_facts(header.dataset, limits)
+            stored = read_stored(header, facts.layout, stream, source.size, worker)
     except StudyError:
         raise
     except Exception as error:  # pydicom converts values late and raises many kinds
         raise StudyError(damaged_header(error)) from None
+    return _assemble(facts, stored, source.name, header.transfer_syntax_uid)
 
 
-def _read_dicom(
-    header: Header,
-    stream: IO[bytes],
-    size: int,
-    name: str,
-    limits: Limits,
-    worker: DecodeWorker,
-) -> tuple[Study, Verdict]:
-    dataset = header.dataset
+def _read_facts(dataset: Dataset, limits: Limits) -> _Facts:
     sop_class = check_sop_class(dataset)
     layout = read_pixel_format(dataset, limits)
     grey = read_grey(dataset, layout.rows, layout.columns)
-    stored = read_stored(header, layout, stream, size, worker)
+    notes = [*grey.warnings, *inspect_header(dataset)]
+    if sop_class == SECONDARY_CAPTURE:
+        notes.append(
+            "The image is a Secondary Capture, not an original of the device; its grey values "
+            "may have been changed."
+        )
+    return _Facts(
+        sop_class=sop_class,
+        layout=layout,
+        grey=grey,
+        view=read_view(dataset),
+        identity=read_identity(dataset),
+        uids={keyword: read_uid(dataset, keyword) for keyword in _UID_KEYWORDS},
+        notes=tuple(notes),
+    )
+
+
+def _assemble(
+    facts: _Facts, stored: NDArray[np.generic], name: str, transfer_syntax_uid: str
+) -> tuple[Study, Verdict]:
+    grey = facts.grey
     image = SourceImage(
         stored=stored,
-        bits_stored=layout.bits_stored,
-        inverted=layout.inverted,
+        bits_stored=facts.layout.bits_stored,
+        inverted=facts.layout.inverted,
         slope=grey.slope,
         intercept=grey.intercept,
         modality_lut=grey.modality_lut,
@@ -72,35 +109,22 @@ def _read_dicom(
         region=grey.region,
     )
     verdict = inspect_picture(image)
-    notes = [*grey.warnings, *inspect_header(dataset)]
-    if sop_class == SECONDARY_CAPTURE:
-        notes.append(
-            "The image is a Secondary Capture, not an original of the device; its grey values "
-            "may have been changed."
-        )
-    uids = _read_uids(dataset, image, notes)
+    notes = list(facts.notes)
+    uids: list[str] = []
+    for keyword, uid in facts.uids.items():
+        if uid is None:
+            notes.append(f"The header has no valid {keyword}; one was derived from the pixels.")
+        uids.append(uid or derive_uid(keyword, stored.tobytes()))
     study = Study(
         image=image,
         path=name,
         study_instance_uid=uids[0],
         series_instance_uid=uids[1],
         sop_instance_uid=uids[2],
-        sop_class_uid=sop_class,
-        view=read_view(dataset),
-        transfer_syntax_uid=header.transfer_syntax_uid,
-        header=read_identity(dataset),
+        sop_class_uid=facts.sop_class,
+        view=facts.view,
+        transfer_syntax_uid=transfer_syntax_uid,
+        header=facts.identity,
         warnings=tuple(notes),
     )
     return study, verdict
-
-
-def _read_uids(dataset: Dataset, image: SourceImage, notes: list[str]) -> list[str]:
-    """Return the study, series and instance UIDs, deriving what is missing from the pixels."""
-    uids: list[str] = []
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-        uid = read_uid(dataset, keyword)
-        if uid is None:
-            uid = derive_uid(keyword, image.stored.tobytes())
-            notes.append(f"The header has no valid {keyword}; one was derived from the pixels.")
-        uids.append(uid)
-    return uids

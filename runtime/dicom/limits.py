@@ -27,5 +27,5 @@ class Limits:
     """Address space of the decode worker, its libraries included (Linux and most Unix)."""
     worker_cpu_seconds: int = 30
     """Processor time of one decode."""
-    worker_timeout_seconds: float = 30.0
+    worker_timeout_seconds: float = 60.0
     """Wall-clock time of one decode."""

@@ -18,7 +18,7 @@ from cxr_edge.export.models.defaults import muted_observations, smooth_pictures,
 from cxr_edge.export.models.fitting import fit, require, without_prefix
 from cxr_edge.export.models.plain_resnet import STAGES, PlainResNet, TrunkConfig, read_trunk
 from cxr_edge.export.spec import ExportSpec, GraphSpec
-from cxr_edge.preprocess.recipe import Crop, Normalise, Pad, Quantise, Recipe, Repeat, Resize
+from cxr_edge.preprocess.recipe import Crop, Normalise, Pad, Recipe, Repeat, Resize
 
 NAME = "gloria"
 SIZE = 224
@@ -28,16 +28,15 @@ ENLARGED = 299
 RECIPE = Recipe(
     tone="minmax+equalise",
     steps=(
-        Resize(longest=256, kernel="area", rounding="floor"),
-        Quantise("nearest"),
+        Resize(longest=256, kernel="area", rounding="floor", eight_bit=True),
         Pad(0.0),
         Crop(SIZE, SIZE, rounding="nearest"),
         Normalise((0.5,), (0.5,)),
         Repeat(3),
     ),
+    fast=False,
 )
-"""The released code's, whose area resize rounds to a grey level once, at its end. The tone is a
-table, so fusing it with the resize changes nothing."""
+"""The released code's, on pictures made like the 8-bit release it was trained on."""
 
 _PREFIXES = ("module.", "model.gloria.", "gloria.")
 _IMAGE = "img_encoder."

@@ -1,9 +1,10 @@
-"""Resizing of 8-bit pictures, bit for bit as Pillow does it.
+"""Resizing of 8-bit pictures, level for level as the usual libraries do it.
 
-Networks of the literature were trained on 8-bit files resized by Pillow, which rounds to a grey
-level after each of its two passes (columns first) and holds its weights as multiples of 2**-22.
-Products of such weights and grey levels are whole multiples of 2**-22 below 2**53, so float64 sums
-them without error and in any order.
+Networks of the literature were trained on 8-bit files. Pillow rounds to a grey level after each of
+its two passes (columns first) and holds its weights as multiples of 2**-22; products of these and
+grey levels are whole multiples of 2**-22 below 2**53, so float64 sums them without error and in any
+order. OpenCV's area resize rounds once, at the end: a sum of whole pixels times a float32, with a
+routine of its own for exactly half the size.
 """
 
 from functools import lru_cache
@@ -11,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.preprocess.resample import Kernel, pillow_weights
+from cxr_edge.preprocess.resample import Kernel, area_weights, pillow_weights
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -26,37 +27,58 @@ def resize_eight_bit(picture: Float32, height: int, width: int, kernel: Kernel) 
         picture: float32 (H, W), multiples of 1/255 from 0 to 1.
         height: output rows.
         width: output columns.
-        kernel: ``bilinear``, ``bicubic`` or ``lanczos`` with antialias.
+        kernel: ``area`` as OpenCV; ``bilinear``, ``bicubic`` or ``lanczos`` as Pillow.
 
     Returns:
         float32 (height, width), multiples of 1/255 from 0 to 1.
     """
     levels = np.rint(picture.astype(np.float64) * 255.0)
-    if width != picture.shape[1]:
-        levels = _pass(levels.T, width, kernel).T
-    if height != picture.shape[0]:
-        levels = _pass(levels, height, kernel)
+    if kernel.name == "area":
+        levels = _averaged(levels, height, width, kernel)
+    else:
+        if width != picture.shape[1]:
+            levels = _halves_up(_pass(levels.T, width, kernel).T)
+        if height != picture.shape[0]:
+            levels = _halves_up(_pass(levels, height, kernel))
     return (levels / 255.0).astype(np.float32)
 
 
+def _averaged(levels: Float64, height: int, width: int, kernel: Kernel) -> Float64:
+    """Resize by area, rounded as OpenCV rounds."""
+    rows, columns = levels.shape
+    sums = _pass(_pass(levels.T, width, kernel).T, height, kernel)
+    pixels = (rows / height) * (columns / width)
+    if (rows, columns) == (2 * height, 2 * width):
+        return _halves_up(sums / pixels)
+    if rows % height == 0 and columns % width == 0:
+        means = sums.astype(np.float32) * np.float32(1.0 / pixels)
+        return np.asarray(np.rint(means), np.float64)
+    return np.asarray(np.rint(sums / pixels))
+
+
+def _halves_up(levels: Float64) -> Float64:
+    return np.clip(np.floor(levels + 0.5), 0.0, 255.0)
+
+
 def _pass(levels: Float64, target: int, kernel: Kernel) -> Float64:
-    """Resize the first axis: float64 (H, W) to (target, W), whole numbers 0..255."""
+    """Weigh along the first axis: float64 (H, W) to (target, W), not rounded."""
     output = np.empty((target, levels.shape[1]))
     for row, (start, taps) in enumerate(_taps(levels.shape[0], target, kernel)):
         np.matmul(taps, levels[start : start + len(taps)], out=output[row])
-    return np.clip(np.floor(output / _UNIT + 0.5), 0.0, 255.0)
+    return output
 
 
 @lru_cache(maxsize=32)
 def _taps(source: int, target: int, kernel: Kernel) -> tuple[tuple[int, Float64], ...]:
-    """Return, for every output pixel, its first input pixel and weights in units of 2**-22."""
-    matrix = pillow_weights(source, target, kernel.name)
-    matrix /= matrix.sum(axis=1, keepdims=True)
-    scaled = matrix * _UNIT
-    whole = np.trunc(scaled + np.copysign(0.5, scaled))
-    used = whole != 0.0
+    """Return, for every output pixel, its first input pixel and the weights from there on."""
+    if kernel.name == "area":
+        matrix = area_weights(source, target)
+    else:
+        matrix = pillow_weights(source, target, kernel.name)
+        matrix /= matrix.sum(axis=1, keepdims=True)
+        matrix = np.trunc(matrix * _UNIT + np.copysign(0.5, matrix)) / _UNIT
+    used = matrix != 0.0
     first = used.argmax(axis=1)
     last = source - used[:, ::-1].argmax(axis=1)
-    return tuple(
-        (int(a), whole[k, a:b].copy()) for k, (a, b) in enumerate(zip(first, last, strict=True))
-    )
+    bounds = enumerate(zip(first, last, strict=True))
+    return tuple((int(start), matrix[row, start:stop].copy()) for row, (start, stop) in bounds)

@@ -31,7 +31,7 @@ class Resize:
     rounding: str = "nearest"
     """Of the side that follows the aspect ratio: ``nearest``, or ``floor`` as torchvision does."""
     eight_bit: bool = False
-    """The picture has 256 grey levels and keeps them in each pass, exactly as Pillow's mode L."""
+    """The picture has 256 grey levels and keeps them, exactly as in Pillow (area: OpenCV)."""
 
     def __post_init__(self) -> None:
         """Check that the fields make sense together."""
@@ -46,8 +46,10 @@ class Resize:
         _require(not self.align_corners or plain, "align_corners needs bilinear, antialias false")
         _require(self.kernel != "lanczos" or self.antialias, "lanczos needs antialias")
         _require(self.rounding in ("nearest", "floor"), "resize rounding is nearest or floor")
-        pillow = self.antialias and self.kernel in ("bilinear", "bicubic", "lanczos")
-        _require(not self.eight_bit or pillow, "eight_bit needs a smooth kernel with antialias")
+        levels = self.antialias and self.kernel != "nearest"
+        _require(
+            not self.eight_bit or levels, "eight_bit needs antialias, and a kernel that weighs"
+        )
 
 
 @dataclass(frozen=True)

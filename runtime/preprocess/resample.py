@@ -61,10 +61,7 @@ def weights(source: int, target: int, kernel: Kernel) -> Float32:
     """
     scale = source / target
     if kernel.name == "area":
-        edges = np.arange(target + 1) * scale
-        pixels = np.arange(source)
-        covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-        matrix = np.maximum(covered, 0.0)
+        matrix = area_weights(source, target)
     elif kernel.name == "nearest":
         chosen = np.minimum(((np.arange(target) + 0.5) * scale).astype(int), source - 1)
         matrix = np.zeros((target, source))
@@ -76,6 +73,14 @@ def weights(source: int, target: int, kernel: Kernel) -> Float32:
     normalised: Float32 = (matrix / matrix.sum(axis=1, keepdims=True)).astype(np.float32)
     normalised.flags.writeable = False
     return normalised
+
+
+def area_weights(source: int, target: int) -> NDArray[np.float64]:
+    """Return how much of each input pixel an output pixel covers, float64 (target, source)."""
+    edges = np.arange(target + 1) * (source / target)
+    pixels = np.arange(source)
+    covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    return np.asarray(np.maximum(covered, 0.0))
 
 
 def pillow_weights(source: int, target: int, name: str) -> NDArray[np.float64]:

@@ -179,7 +179,7 @@ class Eva02(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """float32 (N, 3, S, S) -> ``embedding`` float32 (N, D), not normalised."""
         patches = self.patch_embed(pixels)
-        tokens = torch.cat([self.cls_token.expand(len(pixels), -1, -1), patches], dim=1)
+        tokens = torch.cat([self.cls_token.expand(pixels.shape[0], -1, -1), patches], dim=1)
         tokens = tokens + self.pos_embed
         for block in self.blocks:
             tokens = block(tokens)

@@ -71,11 +71,12 @@ class _SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         query, key, value = (
-            part.unflatten(2, (-1, HEAD_WIDTH)).transpose(1, 2)
+            part.reshape(*part.shape[:2], -1, HEAD_WIDTH).transpose(1, 2)
             for part in (self.query(x), self.key(x), self.value(x))
         )
         scores = (query * HEAD_WIDTH**-0.5) @ key.transpose(2, 3) + mask
-        return (torch.softmax(scores, dim=-1) @ value).transpose(1, 2).flatten(2)
+        answer: Tensor = torch.softmax(scores, dim=-1) @ value
+        return answer.transpose(1, 2).flatten(2)
 
 
 class _Output(nn.Module):
@@ -128,6 +129,7 @@ class Bert(nn.Module):
     """The encoder; ``pooler`` is in every published file and is not used by the towers here."""
 
     def __init__(self, config: BertConfig) -> None:
+        """Sizes of the checkpoint."""
         super().__init__()
         self.embeddings = _Embeddings(config)
         self.encoder = _Encoder(config)

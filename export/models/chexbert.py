@@ -6,10 +6,8 @@ and the first token itself, which CXR-RePaiR compares texts with.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -66,6 +64,7 @@ class CheXbert(nn.Module):
     """Reports to labels."""
 
     def __init__(self, config: BertConfig) -> None:
+        """Sizes of the checkpoint."""
         super().__init__()
         self.bert = Bert(config)
         self.linear_heads = nn.ModuleList(nn.Linear(config.width, n) for n in CLASSES)

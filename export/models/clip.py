@@ -1,4 +1,4 @@
-"""CLIP with a vision transformer (Radford et al., ICML 2021), under the keys of its published files.
+"""CLIP with a vision transformer (Radford et al., ICML 2021), under its published keys.
 
 CXR-RePaiR (Endo et al., ML4H 2021) and CheXzero (Tiu et al., Nature BME 2022) train this network on
 radiographs and their impressions. Both towers are pre-LN transformers with QuickGELU. Attention is
@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +60,7 @@ class Attention(nn.Module):
     """Multi-head self-attention with q, k and v in one matrix."""
 
     def __init__(self, width: int) -> None:
+        """Channels, a multiple of ``HEAD_WIDTH``."""
         super().__init__()
         self.heads = width // HEAD_WIDTH
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
@@ -68,18 +70,20 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """float32 (N, T, W), and (T, T) added to the scores -> (N, T, W)."""
         length, width = x.shape[1], x.shape[2]
-        joined = F.linear(x, self.in_proj_weight, self.in_proj_bias)
-        parts = joined.reshape(-1, length, 3, self.heads, HEAD_WIDTH).permute(2, 0, 3, 1, 4)
+        packed = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        parts = packed.reshape(-1, length, 3, self.heads, HEAD_WIDTH).permute(2, 0, 3, 1, 4)
         query, key, value = parts.unbind(0)
         scores = (query * HEAD_WIDTH**-0.5) @ key.transpose(2, 3)
         shares = torch.softmax(scores if mask is None else scores + mask, dim=-1)
-        return self.out_proj((shares @ value).transpose(1, 2).reshape(-1, length, width))
+        joined = (shares @ value).transpose(1, 2).reshape(-1, length, width)
+        return cast(Tensor, self.out_proj(joined))
 
 
 class Mlp(nn.Module):
     """Two Linear layers with QuickGELU, x * sigmoid(1.702 x), which is not GELU."""
 
     def __init__(self, width: int) -> None:
+        """Channels in and out."""
         super().__init__()
         self.c_fc = nn.Linear(width, 4 * width)
         self.c_proj = nn.Linear(4 * width, width)
@@ -87,13 +91,14 @@ class Mlp(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """float32 (N, T, W) -> (N, T, W)."""
         hidden = self.c_fc(x)
-        return self.c_proj(hidden * torch.sigmoid(1.702 * hidden))
+        return cast(Tensor, self.c_proj(hidden * torch.sigmoid(1.702 * hidden)))
 
 
 class Block(nn.Module):
     """One pre-LN transformer block."""
 
     def __init__(self, width: int) -> None:
+        """Channels of the stream."""
         super().__init__()
         self.attn = Attention(width)
         self.ln_1 = nn.LayerNorm(width)
@@ -103,13 +108,14 @@ class Block(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """float32 (N, T, W), and (T, T) added to the scores -> (N, T, W)."""
         x = x + self.attn(self.ln_1(x), mask)
-        return x + self.mlp(self.ln_2(x))
+        return cast(Tensor, x + self.mlp(self.ln_2(x)))
 
 
 class Transformer(nn.Module):
     """A stack of blocks."""
 
     def __init__(self, width: int, layers: int) -> None:
+        """Channels and number of blocks."""
         super().__init__()
         self.resblocks = nn.ModuleList(Block(width) for _ in range(layers))
 
@@ -124,6 +130,7 @@ class ImageTower(nn.Module):
     """A vision transformer read out at its class token."""
 
     def __init__(self, config: ClipConfig) -> None:
+        """Sizes of the checkpoint."""
         super().__init__()
         width, patch = config.width, config.patch
         places = (config.image_size // patch) ** 2 + 1
@@ -148,6 +155,7 @@ class Clip(nn.Module):
     """Image tower under ``visual``; the text tower's parameters stand at the root, as published."""
 
     def __init__(self, config: ClipConfig) -> None:
+        """Sizes of the checkpoint."""
         super().__init__()
         width = config.text_width
         self.positional_embedding = nn.Parameter(torch.empty(config.context, width))

@@ -1,9 +1,9 @@
 """The byte-pair tokenizer of CLIP (Radford et al., ICML 2021), without torch.
 
-Text is cleaned and put in lower case, cut into words, and each word's UTF-8 bytes are merged pair by
-pair in the order of a merges file: ``bpe_simple_vocab_16e6.txt.gz`` as OpenAI released it, or the
-same as a plain ``merges.txt``. Ids follow from the merges alone: 256 bytes, the same bytes at the end
-of a word, one id a merge, then start and end of text.
+Text is cleaned and put in lower case, cut into words, and each word's UTF-8 bytes are merged pair
+by pair in the order of a merges file: ``bpe_simple_vocab_16e6.txt.gz`` as OpenAI released it, or
+the same as a plain ``merges.txt``. Ids follow from the merges alone: 256 bytes, the same bytes at
+the end of a word, one id a merge, then start and end of text.
 
 The released code cleans with ftfy. Here its repairs that matter in reports are made (curly quotes,
 ligatures, full-width letters, control characters, composed accents); text that was decoded with a
@@ -18,6 +18,7 @@ import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ _PLAIN_FORMS = _plain_forms()
 
 
 def clean(text: str) -> str:
-    """Plain quotes and letters, no control characters or HTML entities, single blanks, lower case."""
+    """Plain quotes and letters, no control characters or entities, single blanks, lower case."""
     text = html.unescape(html.unescape(text)).translate(_PLAIN_FORMS)
     text = unicodedata.normalize("NFC", _CONTROL.sub("", text))
     return " ".join(text.split()).lower()
@@ -96,6 +97,7 @@ class ClipBpeTokenizer:
     """
 
     def __init__(self, merges: Sequence[tuple[str, str]], context: int = CONTEXT) -> None:
+        """Merges in their order, and ids of one text."""
         symbols = list(_SYMBOLS.values())
         vocabulary = [*symbols, *(symbol + _WORD_END for symbol in symbols)]
         vocabulary += [left + right for left, right in merges]
@@ -148,7 +150,7 @@ class ClipBpeTokenizer:
         parts = [_SYMBOLS[byte] for byte in word.encode(errors="replace")]
         parts[-1] += _WORD_END
         while len(parts) > 1:
-            pairs = set(zip(parts, parts[1:], strict=False))
+            pairs = set(pairwise(parts))
             best = min(pairs, key=lambda pair: self._ranks.get(pair, len(self._ranks)))
             if best not in self._ranks:
                 break

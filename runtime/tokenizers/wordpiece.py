@@ -62,6 +62,7 @@ class WordPieceTokenizer:
     """Texts to ids and a mask, both padded to the longest text of the batch."""
 
     def __init__(self, vocabulary: Sequence[str], length: int = LENGTH) -> None:
+        """Pieces in the order of their ids; ValueError where a special one is missing."""
         self._ids = {piece: number for number, piece in enumerate(vocabulary)}
         special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
         missing = [piece for piece in special if piece not in self._ids]

@@ -1,4 +1,4 @@
-"""CheXbert: published keys, the numbers of transformers' BERT, forms of files, heads by name, graph."""
+"""CheXbert: published keys, transformers' numbers, forms of files, heads by name, graph."""
 
 import json
 from collections import Counter
@@ -258,7 +258,7 @@ def test_what_the_user_must_give_is_said(spec, state, vocabulary, tmp_path):
     with pytest.raises(CheckpointError, match="chexbert needs --checkpoint"):
         chexbert.export_spec(None, vocabulary)
     torch.save(state, tmp_path / "chexbert.pth")
-    with pytest.raises(CheckpointError, match="needs --tokenizer: the vocab.txt"):
+    with pytest.raises(CheckpointError, match=r"needs --tokenizer: the vocab\.txt"):
         chexbert.export_spec(tmp_path / "chexbert.pth")
     for content, said in (
         (None, "No such file"),

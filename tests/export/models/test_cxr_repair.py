@@ -1,4 +1,4 @@
-"""The three radiology CLIPs: published keys, transformers' numbers, forms of files, graphs, pictures."""
+"""The radiology CLIPs: published keys, transformers' numbers, forms of files, graphs, pictures."""
 
 import gzip
 from collections import Counter

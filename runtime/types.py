@@ -119,7 +119,7 @@ class Attribute(IntFlag):
     COMPARISON = 8
     """speaks of an earlier study: stable, unchanged, new, improved. Never drafted by ``guided``."""
     CHARACTER = 16
-    """shape, margin, texture or kind: streaky, round, ill-defined, interstitial, loculated."""
+    """texture, margin, number, which device; also that the lungs are clear, which no label says."""
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,8 @@ class JsonlCorpus:
             isinstance(report.get(section, ""), str | None) for section in _SECTIONS
         ):
             raise CorpusError(
-                f"{self._path}, line {number}: expected a JSON object with the texts 'findings' and "
-                "'impression'"
+                f"{self._path}, line {number}: expected a JSON object with the texts "
+                "'findings' and 'impression'"
             )
         return report
 

@@ -1,4 +1,7 @@
-"""What a sentence commits itself to besides its observations: side, severity, place, comparison.
+"""What a sentence commits itself to besides its observations.
+
+Side, severity, place, comparison, and character: texture, margin, number, which device, or that the
+lungs are clear, which no label says.
 
 A draft may mention an attribute only where the model was shown to know it, so each errs towards
 being found: a word that may speak of an earlier study is taken to do so.
@@ -67,6 +70,18 @@ _COMPARISON = _words(
     (?:than|from|to) (?:the )?(?:\w+ )?(?:exam\w*|study|studies|radiograph\w*|film|ct|scan)
     """
 )
+_CHARACTER = _words(
+    r"""
+    patchy | hazy | streaky | linear | ground[ -]glass | interstitial | reticul\w+ | alveolar
+    peribronchial | bronchial | dense | confluent | bronchograms? | discoid | subsegmental
+    band-?like | loculat\w+ | layering | tension | displaced | biventricular | spiculat\w+
+    (?:well|ill)[ -]defined | cavitary | cavitat\w+ | calcifi\w+ | plaques? | scar\w* | fibrothorax
+    multiple | several | round(?:ed)? | nodular | bronchopneumonia | healed | old
+    catheter | tubes? | pacemaker | defibrillator | wires | valve | stents? | leads? | hardware
+    picc | port | clips | pacer
+    (?:lungs|lung fields) (?:are|appear) (?:\w+ and )?clear | clear lungs
+    """
+)
 _SILENT = _words(
     r"""
     (?:degenerative|post-?surgical|post-?operative|chronic|osseous|bony|arthritic) chang\w+
@@ -106,6 +121,8 @@ def attributes(text: str) -> Attribute:
         flags |= Attribute.LOCATION
     if _COMPARISON.search(_SILENT.sub(" ", plain)):
         flags |= Attribute.COMPARISON
+    if _CHARACTER.search(plain):
+        flags |= Attribute.CHARACTER
     return flags
 
 

@@ -55,12 +55,10 @@ def test_places(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "The lungs are clear.",
         "Heart size is normal.",
         "The mediastinal contours are normal.",
         "The hilar contours are normal.",
         "The trachea is midline.",
-        "A central venous catheter is present.",
         "No pleural effusion or pneumothorax.",
         "There is a fracture.",
         "Pleural effusion is suspected.",
@@ -114,3 +112,25 @@ def test_redaction() -> None:
 def test_any_text(text: str) -> None:
     flags = attributes(text)
     assert (Attribute.SIDE in flags) == (side_of(text) is not None)
+
+
+@pytest.mark.parametrize(
+    ("text", "has"),
+    [
+        ("A streaky opacity is noted.", True),
+        ("Loculated pleural effusion.", True),
+        ("A spiculated mass is present.", True),
+        ("Calcified pleural plaques are present.", True),
+        ("A cardiac pacemaker is present.", True),
+        ("A central venous catheter is present.", True),
+        ("The lungs are clear.", True),
+        ("Heart size is normal and the lungs are clear.", True),
+        ("An opacity is noted.", False),
+        ("There is a pleural effusion.", False),
+        ("Support devices are present.", False),
+        ("No acute cardiopulmonary abnormality.", False),
+        ("The heart is enlarged.", False),
+    ],
+)
+def test_character(text: str, has: bool) -> None:
+    assert (Attribute.CHARACTER in attributes(text)) == has

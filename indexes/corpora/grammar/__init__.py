@@ -20,9 +20,12 @@ from cxr_edge.indexes.corpora.grammar import (
     skeleton,
 )
 from cxr_edge.indexes.corpora.grammar.meaning import Entry, Meaning
+from cxr_edge.labelers.attributes import attributes
+from cxr_edge.types import Attribute
 
 __all__ = ["Entry", "Meaning", "canonical", "entries", "sentences"]
 
+_CHARACTER = Attribute.CHARACTER
 _MODULES = (normals, heart, pleura, lungs, combined, skeleton, devices, others)
 
 
@@ -47,7 +50,7 @@ def sentences() -> list[CorpusSentence]:
                 text=entry.text,
                 source=f"grammar/{entry.rule}/{numbers[entry.rule]}",
                 labels=entry.meaning.labels(),
-                attributes=entry.meaning.attributes(),
+                attributes=entry.meaning.attributes() | (attributes(entry.text) & _CHARACTER),
                 section=entry.section,
             )
         )

@@ -34,7 +34,7 @@ class Meaning:
         return tuple(labels)
 
     def attributes(self) -> Attribute:
-        """The attributes a sentence of this meaning has, never a comparison."""
+        """Side, severity and location; a sentence's character is read from its words."""
         flags = Attribute.NONE
         if self.side is not None:
             flags |= Attribute.SIDE

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cxr_edge.errors import CheckpointError
+from cxr_edge.export.archive import OpenCheckpoint, open_checkpoint, without_wrappers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,34 +43,66 @@ def read_safetensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     return tensors, description
 
 
-def read_state_dict(path: Path) -> dict[str, "Tensor"]:
-    """A bare state dict from ``.safetensors``, or from a pickle opened with ``weights_only``.
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of a checkpoint file.
+
+    Attributes:
+        tensors: by name, below any wrapper, without ``module.`` and ``_orig_mod.`` in front.
+        form: ``safetensors``, ``torch zip``, ``torch legacy``, ``torchscript`` or ``lightning``.
+        scalars: plain numbers that stood beside the tensors, such as ``epoch``.
+        others: names of what was left in the file, such as ``optimizer_states``.
+    """
+
+    tensors: dict[str, "Tensor"]
+    form: str
+    scalars: dict[str, int | float]
+    others: tuple[str, ...]
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The tensors of a checkpoint in any form that trainers write.
+
+    Bare state dicts and those under one of ``archive.WRAPPERS``, from ``torch.save`` old and new,
+    PyTorch Lightning, TorchScript archives (their code is not run) and ``.safetensors``, plain or
+    inside gzip. Nothing in the file is imported or called; see ``pickles``.
 
     Raises:
-        CheckpointError: missing, damaged, or holding anything but tensors.
+        CheckpointError: missing, cut short, hostile, one of several shards, or without tensors.
     """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    with open_checkpoint(path) as opened:
+        tensors = _tensors(opened)
+        listing = opened.listing
+    return Checkpoint(
+        without_wrappers(tensors), listing.form, dict(listing.scalars), listing.others
+    )
 
-    try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file; check the path of the checkpoint") from None
-    except SafetensorError as problem:
-        raise CheckpointError(f"{path} is damaged ({problem}); get it again") from None
-    except Exception as problem:  # torch raises many kinds for a damaged or unsafe file
-        raise CheckpointError(
-            f"{path} cannot be opened safely ({type(problem).__name__}); "
-            "expected a state dict of tensors, save it as .safetensors"
-        ) from None
-    if not isinstance(content, Mapping) or not all(torch.is_tensor(v) for v in content.values()):
-        raise CheckpointError(
-            f"{path} is not a bare state dict of tensors; save its state dict as .safetensors"
-        )
-    return dict(content)
+
+def read_state_dict(path: Path) -> dict[str, "Tensor"]:
+    """The tensors alone of :func:`read_checkpoint`.
+
+    Raises:
+        CheckpointError: as there.
+    """
+    return read_checkpoint(path).tensors
+
+
+def _tensors(opened: OpenCheckpoint) -> dict[str, "Tensor"]:
+    import torch
+
+    storages: dict[str, bytearray] = {}
+    tensors = {}
+    for name, stored in opened.stored.items():
+        dtype = getattr(torch, stored.dtype)
+        if stored.elements == 0:
+            tensors[name] = torch.empty(stored.shape, dtype=dtype)
+            continue
+        if stored.storage not in storages:
+            storages[stored.storage] = bytearray(opened.fetch(stored.storage))
+        numbers = storages[stored.storage]
+        flat = torch.frombuffer(numbers, dtype=dtype, count=len(numbers) // dtype.itemsize)
+        tensors[name] = flat.as_strided(stored.shape, stored.stride, stored.offset).contiguous()
+    return tensors
 
 
 def hash_tensors(tensors: Mapping[str, "Tensor"]) -> str:

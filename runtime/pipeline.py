@@ -44,7 +44,13 @@ class Pipeline:
     """A loaded encoder with its index, ready to draft. Use as a context manager, or ``close()``."""
 
     def __init__(
-        self, bundle: Bundle, index: SentenceIndex, engine: Engine, method: str, k: int
+        self,
+        bundle: Bundle,
+        index: SentenceIndex,
+        engine: Engine,
+        reader: StudyReader,
+        method: str,
+        k: int,
     ) -> None:
         """Bind the parts; ``load`` is the usual way.
 
@@ -56,7 +62,7 @@ class Pipeline:
         self.bundle, self.index, self.engine, self.k = bundle, index, engine, k
         self.method_name, self._method = method, get_method(method)
         self._image = bundle.network("image")
-        self._reader = StudyReader()
+        self._reader = reader
         self.warm_up()
 
     @classmethod
@@ -85,9 +91,15 @@ class Pipeline:
         """
         opened = Bundle.load(locate("bundle", bundle))
         sentences = SentenceIndex.open(locate("index", index))
-        network = opened.network("image")
-        loaded = load_engine(engine, opened.read(network.file), threads)
-        return cls(opened, sentences, loaded, method or opened.default_method, k)
+        reader = StudyReader()
+        reader.start()  # the decode worker loads while the engine does
+        try:
+            model = opened.read(opened.network("image").file)
+            loaded = load_engine(engine, model, threads)
+            return cls(opened, sentences, loaded, reader, method or opened.default_method, k)
+        except BaseException:
+            reader.close()
+            raise
 
     def __enter__(self) -> "Pipeline":
         return self

@@ -1,4 +1,4 @@
-"""Maps the folders of the repository to the packages of ``cxr_edge``; the rest is in pyproject.toml."""
+"""Maps the folders of the repository to packages of ``cxr_edge``; the rest is in pyproject.toml."""
 
 from setuptools import find_packages, setup
 

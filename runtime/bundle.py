@@ -80,7 +80,7 @@ class Bundle:
 
     @property
     def default_method(self) -> str:
-        """``guided`` where the bundle knows an observation well enough, else the papers' ``select``.
+        """``guided`` where the bundle knows an observation well enough, else ``select``.
 
         On ``valid``, guided drafts of the embedded default agree best with the reports
         (docs/model-card.md).

@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ALLOWED = {"cxr-edge", "numpy", "pydicom", "click", "onnxruntime", "flatbuffers", "protobuf", "packaging", "pip", "setuptools"}
+ALLOWED = {
+    "cxr-edge",
+    "numpy",
+    "pydicom",
+    "click",
+    "onnxruntime",
+    "flatbuffers",
+    "protobuf",
+    "packaging",
+    "pip",
+    "setuptools",
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +36,9 @@ def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "venv" / "bin" / "python"
     (wheel,) = folder.glob("*.whl")
     installed = subprocess.run(
-        [str(python), "-m", "pip", "install", *quiet, f"{wheel}[cpu]"], capture_output=True, text=True
+        [str(python), "-m", "pip", "install", *quiet, f"{wheel}[cpu]"],
+        capture_output=True,
+        text=True,
     )
     if installed.returncode:
         pytest.skip(f"no package registry to install from: {installed.stderr.splitlines()[-1]}")
@@ -42,7 +55,9 @@ def test_only_the_declared_dependencies_are_there(lean: Path) -> None:
     assert {package["name"].lower() for package in json.loads(listed.stdout)} <= ALLOWED
 
 
-def test_a_report_is_drafted_from_the_wheel_alone(lean: Path, phantom: Path, tmp_path: Path) -> None:
+def test_a_report_is_drafted_from_the_wheel_alone(
+    lean: Path, phantom: Path, tmp_path: Path
+) -> None:
     """The embedded bundle and index travel in the wheel; nothing of the checkout is needed."""
     for form in ("json", "html", "sr"):
         done = subprocess.run(

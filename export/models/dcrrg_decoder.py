@@ -214,15 +214,15 @@ class Prefill(nn.Module):
     The opened cache, with the prefix in it, is a constant of the graph.
     """
 
-    keys: Tensor
-    values: Tensor
+    opened_keys: Tensor
+    opened_values: Tensor
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
         keys, values = decoder.opened()
-        self.register_buffer("keys", keys.detach().clone())
-        self.register_buffer("values", values.detach().clone())
+        self.register_buffer("opened_keys", keys.detach().clone())
+        self.register_buffer("opened_values", values.detach().clone())
 
     def forward(self, memory: Tensor, token: Tensor) -> tuple[Tensor, ...]:
         """Open a sequence.
@@ -236,7 +236,8 @@ class Prefill(nn.Module):
             ``cross_values`` (N, L, H, S, E).
         """
         count = token.shape[0]
-        keys, values = (p.expand(count, -1, -1, -1, -1) for p in (self.keys, self.values))
+        keys = self.opened_keys.expand(count, -1, -1, -1, -1)
+        values = self.opened_values.expand(count, -1, -1, -1, -1)
         cross = self.decoder.crossed(memory)
         position = torch.zeros_like(token)
         return (*self.decoder.step(token, position, (keys, values), cross), *cross)

@@ -124,7 +124,8 @@ class Image(nn.Module):
             pixels: float32 (N, 3, 224, 224).
 
         Returns:
-            ``embedding`` (N, d), the mean at unit length; ``mean`` (N, d); ``grid`` (N, 49, d).
+            ``embedding`` (N, d), the mean at unit length; ``mean_feature`` (N, d); ``grid``
+            (N, 49, d).
         """
         writer = self.writer
         cells = writer.image_feats(pixels).flatten(2).transpose(1, 2)
@@ -281,20 +282,20 @@ def graphs(writer: Writer) -> tuple[GraphSpec, ...]:
             "image",
             Image(writer).eval(),
             ("pixels",),
-            ("embedding", "mean", "grid"),
+            ("embedding", "mean_feature", "grid"),
             smooth_pictures(3, SIZE),
         ),
         GraphSpec(
             "sentence",
             Sentence(writer).eval(),
-            ("mean", *state),
+            ("mean_feature", *state),
             ("topic", "stop", *after),
             sentences,
         ),
         GraphSpec(
             "word",
             Word(writer).eval(),
-            ("token", "mean", "topic", "grid", *state),
+            ("token", "mean_feature", "topic", "grid", *state),
             ("logits", *after, "attention"),
             words,
         ),

@@ -16,11 +16,11 @@ class SentenceDecoder:
     """The two single-step graphs of ``liu2019`` and what its vocabulary says.
 
     Attributes:
-        sentence: ``mean`` float32 (N, D), ``hidden`` and ``cell`` float32 (N, D) to ``topic``
-            float32 (N, D), ``stop`` float32 (N,), a probability, ``next_hidden``, ``next_cell``.
-        word: ``token`` int64 (N,), ``mean``, ``topic``, ``grid`` float32 (N, G, D), ``hidden``,
-            ``cell`` to ``logits`` float32 (N, V), ``next_hidden``, ``next_cell`` and ``attention``
-            float32 (N, G + 1), the last column being the visual sentinel's share.
+        sentence: ``mean_feature``, ``hidden`` and ``cell``, float32 (N, D), to ``topic`` float32
+            (N, D), ``stop`` float32 (N,), a probability, ``next_hidden`` and ``next_cell``.
+        word: ``token`` int64 (N,), ``mean_feature``, ``topic``, ``grid`` float32 (N, G, D),
+            ``hidden`` and ``cell`` to ``logits`` float32 (N, V), ``next_hidden``, ``next_cell`` and
+            ``attention`` float32 (N, G + 1), the last column being the visual sentinel's share.
         start: token that begins a sentence.
         end: token that ends one.
         sentences: most sentences of a report.
@@ -40,8 +40,8 @@ class SentenceDecoder:
         """Write N reports.
 
         Args:
-            mean: float32 (N, D) of the image graph.
-            grid: float32 (N, G, D) of the image graph.
+            mean: ``mean_feature`` float32 (N, D) of the image graph.
+            grid: ``grid`` float32 (N, G, D) of the image graph.
             beams: 1 is greedy.
 
         Returns:
@@ -53,7 +53,9 @@ class SentenceDecoder:
         writing = np.arange(len(mean))
         hidden, cell = np.zeros_like(grid[:, 0]), np.zeros_like(grid[:, 0])
         for _ in range(self.sentences):
-            said = self.sentence.run({"mean": mean[writing], "hidden": hidden, "cell": cell})
+            said = self.sentence.run(
+                {"mean_feature": mean[writing], "hidden": hidden, "cell": cell}
+            )
             going = said["stop"].reshape(-1) <= 0.5
             if not going.any():
                 break
@@ -74,7 +76,7 @@ class SentenceDecoder:
         def advance(
             tokens: NDArray[np.int64], state: State, of: NDArray[np.int64], position: int
         ) -> Step:
-            fixed = {"mean": mean[of], "topic": topic[of], "grid": grid[of]}
+            fixed = {"mean_feature": mean[of], "topic": topic[of], "grid": grid[of]}
             after = self.word.run({"token": tokens, **fixed, **state})
             memory = {"hidden": after["next_hidden"], "cell": after["next_cell"]}
             return Step(after["logits"], memory, after["attention"])

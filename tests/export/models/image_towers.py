@@ -58,12 +58,13 @@ def transformers_trunk(state: dict[str, Tensor]) -> nn.Module:
     from transformers import ResNetConfig, ResNetModel
 
     stages = range(1, 5)
+    last = "conv3" if "layer1.0.conv3.weight" in state else "conv2"
     counts = [len({k.split(".")[1] for k in state if k.startswith(f"layer{s}.")}) for s in stages]
     config = ResNetConfig(
         embedding_size=state["conv1.weight"].shape[0],
-        hidden_sizes=[state[f"layer{s}.0.conv3.weight"].shape[0] for s in stages],
+        hidden_sizes=[state[f"layer{s}.0.{last}.weight"].shape[0] for s in stages],
         depths=counts,
-        layer_type="bottleneck",
+        layer_type="bottleneck" if last == "conv3" else "basic",
     )
     renamed = {}
     for key, tensor in state.items():

@@ -1,7 +1,8 @@
 """BERT (Devlin et al., NAACL 2019), under the keys of its published files.
 
 Post-LN blocks, exact GELU, epsilon 1e-12: too small for FP16, so normalisation has to stay FP32.
-Attention is written out: under autocast its products become FP16 while the softmax stays FP32.
+Attention is written out: under autocast its products become FP16 while the softmax, which autocast
+on a CPU would leave in FP16, stays FP32.
 """
 
 import re
@@ -75,7 +76,7 @@ class _SelfAttention(nn.Module):
             for part in (self.query(x), self.key(x), self.value(x))
         )
         scores = (query * HEAD_WIDTH**-0.5) @ key.transpose(2, 3) + mask
-        answer: Tensor = torch.softmax(scores, dim=-1) @ value
+        answer: Tensor = torch.softmax(scores.float(), dim=-1) @ value
         return answer.transpose(1, 2).flatten(2)
 
 

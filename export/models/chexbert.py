@@ -81,7 +81,8 @@ class CheXbert(nn.Module):
             float32 (N, 768), the first token, not normalised.
         """
         first = self.bert(ids, mask)[:, 0]
-        return torch.cat([head(first) for head in self.linear_heads], dim=1), first
+        logits = torch.cat([head(first) for head in self.linear_heads], dim=1)
+        return logits.float(), first.float()
 
 
 def _bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

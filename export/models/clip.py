@@ -2,7 +2,8 @@
 
 CXR-RePaiR (Endo et al., ML4H 2021) and CheXzero (Tiu et al., Nature BME 2022) train this network on
 radiographs and their impressions. Both towers are pre-LN transformers with QuickGELU. Attention is
-written out: under autocast its products become FP16 while the softmax stays FP32.
+written out: under autocast its products become FP16 while the softmax, which autocast on a CPU
+would leave in FP16, stays FP32; so does the final normalisation.
 """
 
 import re
@@ -74,7 +75,8 @@ class Attention(nn.Module):
         parts = packed.reshape(-1, length, 3, self.heads, HEAD_WIDTH).permute(2, 0, 3, 1, 4)
         query, key, value = parts.unbind(0)
         scores = (query * HEAD_WIDTH**-0.5) @ key.transpose(2, 3)
-        shares = torch.softmax(scores if mask is None else scores + mask, dim=-1)
+        scores = scores if mask is None else scores + mask
+        shares = torch.softmax(scores.float(), dim=-1)
         joined = (shares @ value).transpose(1, 2).reshape(-1, length, width)
         return cast(Tensor, self.out_proj(joined))
 
@@ -148,7 +150,7 @@ class ImageTower(nn.Module):
         first = self.class_embedding.expand(patches.shape[0], 1, -1)
         x = torch.cat([first, patches], dim=1) + self.positional_embedding
         x = self.transformer(self.ln_pre(x))
-        return F.normalize(self.ln_post(x[:, 0]) @ self.proj, dim=1)
+        return F.normalize((self.ln_post(x[:, 0]) @ self.proj).float(), dim=1)
 
 
 class Clip(nn.Module):
@@ -183,7 +185,7 @@ class Clip(nn.Module):
         x = self.transformer(words + self.positional_embedding, mask)
         end = ids.argmax(dim=1)
         last = x[torch.arange(x.shape[0], device=ids.device), end]
-        return F.normalize(self.ln_final(last) @ self.text_projection, dim=1)
+        return F.normalize((self.ln_final(last) @ self.text_projection).float(), dim=1)
 
 
 def read(architecture: str, state: Mapping[str, Tensor]) -> ClipConfig:

@@ -28,7 +28,9 @@ def mimic_recipe(image_size: int) -> Recipe:
     constants of the training set, and for the 224-pixel network then resized by torch's bicubic
     interpolation, which takes four pixels a side and does not average.
 
-    The three channels are equal; they are made last, so that one is resized and not three.
+    The three channels are equal; they are made last, so that one is resized and not three. The
+    released code computes the other side as ``int(side * (320 / longest))``, which for a few sizes
+    is one pixel less, the longest side's 319 included; here it is ``int(side * 320 / longest)``.
     """
     steps: tuple[Step, ...] = (
         Resize(longest=_STORED, kernel="lanczos", rounding="floor", eight_bit=True),

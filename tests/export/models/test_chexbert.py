@@ -8,6 +8,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from half_precision import under_autocast
 
 from cxr_edge.errors import CheckpointError
 from cxr_edge.export.exporter import trace
@@ -190,6 +191,18 @@ def test_dropout_is_off(state):
     assert not any(module.training for module in network.modules())
     with torch.no_grad():
         assert torch.equal(network(ids, mask)[0], network(ids, mask)[0])
+
+
+def test_half_precision_spares_what_is_delicate(state):
+    ids, mask = map(torch.from_numpy, batch([9, 30]))
+    network = chexbert.load(state)
+    (logits, first), kinds = under_autocast(lambda: network(ids, mask))
+    assert kinds["bmm"] | kinds["addmm"] == {torch.float16}
+    assert kinds["_softmax"] == kinds["native_layer_norm"] == {torch.float32}
+    assert logits.dtype == first.dtype == torch.float32
+    with torch.no_grad():
+        want, _ = network(ids, mask)
+    assert (logits - want).abs().max() < 0.02 * want.abs().max()
 
 
 # Forms of checkpoints

@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from half_precision import DELICATE, under_autocast
 from PIL import Image
 from radiology_clip import as_the_loader_leaves_it, made_up, small_config, transformers_towers
 from torch.nn import functional as F
@@ -143,6 +144,20 @@ def test_nothing_after_the_end_counts(state):
         assert (network(batch) - network(changed)).abs().max() < 1e-6
         changed[0, 3] += 1
         assert (network(batch)[0] - network(changed)[0]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("tower", ["image", "text"])
+def test_half_precision_spares_what_is_delicate(tower, state):
+    network = cxr_repair_vit_b32.load(state)
+    picture, words = torch.from_numpy(pixels(2)), torch.from_numpy(ids([9, 30]))
+    call = (lambda: network.visual(picture)) if tower == "image" else (lambda: network(words))
+    got, kinds = under_autocast(call)
+    assert kinds["bmm"] | kinds["addmm"] == {torch.float16}
+    for name in DELICATE:
+        assert kinds[name] == {torch.float32}, name
+    with torch.no_grad():
+        assert F.cosine_similarity(got, call()).min() > 0.9999
+    assert got.dtype == torch.float32
 
 
 # Forms of checkpoints

@@ -75,6 +75,7 @@ class Attention(nn.Module):
     """Self-attention with queries, keys and values in one matrix."""
 
     def __init__(self, width: int) -> None:
+        """Channels of a token."""
         super().__init__()
         self.heads = width // _HEAD
         self.qkv = nn.Linear(width, 3 * width)
@@ -92,6 +93,7 @@ class FeedForward(nn.Module):
     """Two layers with the exact GELU between them."""
 
     def __init__(self, width: int, hidden: int) -> None:
+        """Channels of a token, and between the layers."""
         super().__init__()
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
@@ -106,6 +108,7 @@ class Block(nn.Module):
     """A transformer block that normalises before each part."""
 
     def __init__(self, width: int, hidden: int) -> None:
+        """Channels of a token, and inside its feed-forward part."""
         super().__init__()
         self.norm1 = nn.LayerNorm(width, _EPSILON)
         self.attn = Attention(width)
@@ -114,14 +117,16 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """float32 (N, T, W) -> (N, T, W)."""
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+        mixed: Tensor = x + self.attn(self.norm1(x))
+        out: Tensor = mixed + self.mlp(self.norm2(mixed))
+        return out
 
 
 class PatchEmbedding(nn.Module):
     """Non-overlapping patches to tokens."""
 
     def __init__(self, patch: int, width: int) -> None:
+        """Pixels a side of a patch, and channels of its token."""
         super().__init__()
         self.proj = nn.Conv2d(3, width, patch, patch)
 
@@ -135,6 +140,7 @@ class VisionTransformer(nn.Module):
     """Pixels to a class token and one token a patch."""
 
     def __init__(self, config: AlbefConfig) -> None:
+        """Of the sizes that a checkpoint fixes."""
         super().__init__()
         count = (config.size // config.patch) ** 2
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
@@ -157,6 +163,7 @@ class AlbefVisual(nn.Module):
     """Pixels to an embedding and to the tokens that a text encoder attends to."""
 
     def __init__(self, config: AlbefConfig) -> None:
+        """Of the sizes that a checkpoint fixes."""
         super().__init__()
         self.visual_encoder = VisionTransformer(config)
         self.vision_proj: nn.Module = nn.Identity()

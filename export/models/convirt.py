@@ -74,6 +74,7 @@ class Convirt(nn.Module):
     """Pixels to an embedding of unit length."""
 
     def __init__(self, config: ConvirtConfig) -> None:
+        """Of the sizes that a checkpoint fixes."""
         super().__init__()
         self.trunk = PlainResNet(config.trunk)
         layers: list[nn.Module] = []

@@ -92,6 +92,7 @@ class Attention(nn.Module):
     """The parameters of ``torch.nn.MultiheadAttention``, used one projection at a time."""
 
     def __init__(self, width: int) -> None:
+        """Channels of a token."""
         super().__init__()
         self.heads = width // _HEAD
         self.in_proj_weight = nn.Parameter(torch.zeros(3 * width, width))
@@ -103,7 +104,7 @@ class Attention(nn.Module):
         width = self.heads * _HEAD
         rows = slice(which * width, (which + 1) * width)
         projected = F.linear(x, self.in_proj_weight[rows], self.in_proj_bias[rows])
-        return projected.unflatten(2, (self.heads, _HEAD)).transpose(1, 2)
+        return projected.view(*projected.shape[:2], self.heads, _HEAD).transpose(1, 2)
 
     def mix(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         """(N, H, 1, E) over (N, H, S, E), mask (N, 1, 1, S) added to the scores -> (N, 1, d)."""
@@ -117,6 +118,7 @@ class Layer(nn.Module):
     """One decoder layer, normalised after each part."""
 
     def __init__(self, width: int, hidden: int) -> None:
+        """Channels of a token, and inside the feed-forward part."""
         super().__init__()
         self.self_attn = Attention(width)
         self.multihead_attn = Attention(width)
@@ -141,6 +143,7 @@ class Decoder(nn.Module):
     """All parameters, and one step of the decoder around an explicit cache."""
 
     def __init__(self, config: DecoderConfig) -> None:
+        """Of the sizes that a checkpoint fixes."""
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocabulary, config.width)
@@ -218,6 +221,7 @@ class Prefill(nn.Module):
     opened_values: Tensor
 
     def __init__(self, decoder: Decoder) -> None:
+        """Of a decoder whose weights do not change any more."""
         super().__init__()
         self.decoder = decoder
         keys, values = decoder.opened()
@@ -247,6 +251,7 @@ class Step(nn.Module):
     """One token further. In a graph no output may bear an input's name, hence ``next_``."""
 
     def __init__(self, decoder: Decoder) -> None:
+        """The decoder, shared with its prefill."""
         super().__init__()
         self.decoder = decoder
 

@@ -17,7 +17,13 @@ from cxr_edge.labels import OBSERVATIONS
 
 def muted_observations() -> dict[str, dict[str, Any]]:
     """All fourteen observations, none of which the network was measured on."""
-    entry = {"auroc": None, "gate": 1.0, "clear": 0.0, "muted": True, "attributes": []}
+    entry: dict[str, Any] = {
+        "auroc": None,
+        "gate": 1.0,
+        "clear": 0.0,
+        "muted": True,
+        "attributes": [],
+    }
     return {name: dict(entry) for name in OBSERVATIONS}
 
 

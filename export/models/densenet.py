@@ -85,6 +85,7 @@ class DenseLayer(nn.Module):
     """Normalise, 1x1, normalise, 3x3; the result is put beside the input."""
 
     def __init__(self, inputs: int, bottleneck: int, growth: int) -> None:
+        """Channels in, between the convolutions, and added."""
         super().__init__()
         self.norm1 = nn.BatchNorm2d(inputs)
         self.conv1 = nn.Conv2d(inputs, bottleneck, 1, bias=False)
@@ -101,6 +102,7 @@ class DenseBlock(nn.Sequential):
     """Layers named from ``denselayer1``."""
 
     def __init__(self, inputs: int, count: int, config: DenseConfig) -> None:
+        """Channels in, and how many layers."""
         super().__init__()
         for k in range(count):
             layer = DenseLayer(inputs + k * config.growth, config.bottleneck, config.growth)
@@ -111,6 +113,7 @@ class Transition(nn.Module):
     """Halves the channels and the sides."""
 
     def __init__(self, inputs: int) -> None:
+        """Channels in."""
         super().__init__()
         self.norm = nn.BatchNorm2d(inputs)
         self.conv = nn.Conv2d(inputs, inputs // 2, 1, bias=False)
@@ -126,6 +129,7 @@ class DenseFeatures(nn.Sequential):
     """float32 (N, 3, S, S) -> (N, features, S / 32, S / 32)."""
 
     def __init__(self, config: DenseConfig) -> None:
+        """Of the sizes that a checkpoint fixes."""
         channels = config.stem
         children: list[nn.Module] = [
             nn.Conv2d(3, channels, 7, 2, 3, bias=False),

@@ -11,6 +11,7 @@ three graphs: ``image``, ``sentence``, ``word``. ``cxr_edge.decoding.SentenceDec
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -73,6 +74,7 @@ class Writer(nn.Module):
     """All parameters under their published keys."""
 
     def __init__(self, config: WriterConfig) -> None:
+        """Of the sizes that a checkpoint fixes."""
         super().__init__()
         width, features = config.width, config.dense.features
         self.config = config
@@ -103,7 +105,8 @@ def lstm_step(
         own = (lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0, lstm.bias_hh_l0)
     else:
         own = (lstm.weight_ih, lstm.weight_hh, lstm.bias_ih, lstm.bias_hh)
-    gates = F.linear(x, own[0], own[2]) + F.linear(hidden, own[1], own[3])
+    weight_ih, weight_hh, bias_ih, bias_hh = (cast(Tensor, part) for part in own)
+    gates = F.linear(x, weight_ih, bias_ih) + F.linear(hidden, weight_hh, bias_hh)
     width = hidden.shape[1]
     enter, forget, new, leave = (gates[:, k * width : (k + 1) * width] for k in range(4))
     cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(new)
@@ -114,6 +117,7 @@ class Image(nn.Module):
     """Pixels to the grid and its mean."""
 
     def __init__(self, writer: Writer) -> None:
+        """The image side of a network."""
         super().__init__()
         self.writer = writer
 
@@ -144,6 +148,7 @@ class Sentence(nn.Module):
     """The next sentence's topic, and whether the report ends before it."""
 
     def __init__(self, writer: Writer) -> None:
+        """The sentence LSTM of a network."""
         super().__init__()
         self.writer = writer
 
@@ -159,6 +164,7 @@ class Word(nn.Module):
     """The next word, attending to the grid and to a visual sentinel (Lu et al., CVPR 2017)."""
 
     def __init__(self, writer: Writer) -> None:
+        """The word LSTM of a network."""
         super().__init__()
         self.writer = writer
 

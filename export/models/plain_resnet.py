@@ -60,6 +60,7 @@ class TwoConvolutions(nn.Module):
     """The block of ResNet-18 and -34: 3x3 (strided), 3x3; a strided 1x1 where the shape changes."""
 
     def __init__(self, inputs: int, planes: int, stride: int) -> None:
+        """Channels in and out; the stride of the first convolution."""
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, planes, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(planes)
@@ -81,7 +82,13 @@ class TwoConvolutions(nn.Module):
 class PlainResNet(nn.Module):
     """Stem and four stages, without a classifier."""
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(self, config: TrunkConfig) -> None:
+        """Of the sizes that a checkpoint fixes."""
         super().__init__()
         self.conv1 = nn.Conv2d(3, config.stem, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(config.stem)

@@ -42,6 +42,7 @@ class Baseline(nn.Module):
     """Pixels to a feature of unit length."""
 
     def __init__(self, config: TrunkConfig) -> None:
+        """Of the sizes that a checkpoint fixes."""
         super().__init__()
         self.trunk = PlainResNet(config)
 

@@ -5,6 +5,7 @@ Tensors become descriptions of where their numbers lie; objects that checkpoints
 each request, because a pickle may change what it was given.
 """
 
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Iterable
 
 from cxr_edge.export.stored import ITEMSIZE, StorageReference, StoredTensor
@@ -50,15 +51,13 @@ _INERT_NAMES = frozenset(
     {
         *(f"collections.{name}" for name in ("defaultdict", "Counter", "deque")),
         *(
-            f"{module}.{name}"
-            for module in ("builtins", "__builtin__")
+            f"builtins.{name}"
             for name in (
                 *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int"),
-                *("list", "object", "set", "slice", "str", "tuple", "unicode", "long"),
+                *("list", "object", "set", "slice", "str", "tuple"),
             )
         ),
         "_codecs.encode",
-        "copy_reg._reconstructor",
         "copyreg._reconstructor",
         "numpy.dtype",
         "numpy.ndarray",
@@ -172,6 +171,8 @@ def stand_in(module: str, name: str) -> object:
     Raises:
         RefusedNameError: no checkpoint needs that name.
     """
+    # Torch writes the second protocol, in which Python 3's names stand under those of Python 2.
+    module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
     full = f"{module}.{name}"
     if full in _CALLS:
         call = _CALLS[full]

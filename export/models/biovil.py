@@ -84,7 +84,7 @@ class Projector(nn.Module):
 
     def forward(self, grid: Tensor) -> Tensor:
         """float32 (N, D, H, W) -> float32 (N, P), the mean over places, L2-normalised."""
-        return F.normalize(self.model(grid).mean(dim=(2, 3)), dim=1)
+        return F.normalize(self.model(grid).float().mean(dim=(2, 3)), dim=1)
 
 
 class BiovilImage(nn.Module):

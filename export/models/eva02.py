@@ -2,7 +2,11 @@
 
 Pre-LN blocks with a further normalisation inside attention and inside the gated perceptron
 (sub-LN, SwiGLU). Positions are learned and added once, and rotate queries and keys in every block;
-the class token is not rotated. Attention is written out, so that it exports as plain products.
+the class token is not rotated.
+
+Attention is written out, so that it exports as plain products. Under autocast these become FP16;
+softmax, normalisations and the gate, a product of two factors that could leave FP16's range, are
+held in FP32.
 """
 
 from dataclasses import dataclass
@@ -107,8 +111,8 @@ class Attention(nn.Module):
         )
         # Scaling the query keeps the products small, which matters once they are FP16.
         scores = (self.rope(q) * HEAD_WIDTH**-0.5) @ self.rope(k).transpose(2, 3)
-        mixed = (torch.softmax(scores, dim=3) @ v).transpose(1, 2).flatten(2)
-        answer: Tensor = self.proj(self.inner_attn_ln(mixed))
+        mixed = (torch.softmax(scores.float(), dim=3) @ v).transpose(1, 2).flatten(2)
+        answer: Tensor = self.proj(self.inner_attn_ln(mixed.float()))
         return answer
 
 
@@ -124,7 +128,8 @@ class GatedPerceptron(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """float32 (N, L, C) -> float32 (N, L, C)."""
-        answer: Tensor = self.w3(self.ffn_ln(F.silu(self.w1(x)) * self.w2(x)))
+        gated = F.silu(self.w1(x).float()) * self.w2(x).float()
+        answer: Tensor = self.w3(self.ffn_ln(gated))
         return answer
 
 
@@ -185,4 +190,4 @@ class Eva02(nn.Module):
             tokens = block(tokens)
         # A normalisation works token by token, so only the token that is used needs it.
         embedding: Tensor = self.head(self.norm(tokens[:, 0]))
-        return embedding
+        return embedding.float()

@@ -82,7 +82,8 @@ class GloriaImage(nn.Module):
         for stage in STAGES[:3]:
             x = trunk.get_submodule(stage)(x)
         whole = trunk.get_submodule(STAGES[3])(x).mean(dim=(2, 3))
-        return F.normalize(self.global_embedder(whole), dim=1), self.local_embedder(x)
+        embedding = F.normalize(self.global_embedder(whole).float(), dim=1)
+        return embedding, self.local_embedder(x).float()
 
 
 def _bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -71,7 +71,7 @@ class MedclipImage(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """float32 (N, 3, 224, 224) -> ``embedding`` float32 (N, P), L2-normalised."""
-        return F.normalize(self.model(pixels), dim=1)
+        return F.normalize(self.model(pixels).float(), dim=1)
 
 
 def read(state: Mapping[str, Tensor]) -> MedclipConfig:

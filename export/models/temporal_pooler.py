@@ -58,7 +58,7 @@ class Attention(nn.Module):
             layer(x).unflatten(2, (HEADS, -1)).transpose(1, 2)
             for layer in (self.proj_q, self.proj_k, self.proj_v)
         )
-        weights = torch.softmax(q @ k.transpose(2, 3) * q.shape[3] ** -0.5, dim=3)
+        weights = torch.softmax((q @ k.transpose(2, 3)).float() * q.shape[3] ** -0.5, dim=3)
         mixed: Tensor = self.proj((weights @ v).transpose(1, 2).flatten(2))
         return mixed
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from half_precision import DELICATE, under_autocast
 from image_towers import (
     agree,
     centre,
@@ -68,6 +69,19 @@ def test_says_what_transformers_resnet_says(state):
         wanted = projected(state, grid)
         got = load(state)(pixels)
     assert (got - wanted).abs().max() < 1e-5
+
+
+def test_under_autocast_the_normalisation_stays_fp32(state):
+    torch.manual_seed(40)
+    network, pixels = load(state), torch.rand(2, 3, 96, 96)
+    answer, kinds = under_autocast(lambda: network(pixels))
+    assert kinds["convolution"] == {torch.float16}
+    for name in set(DELICATE) & set(kinds):
+        assert kinds[name] == {torch.float32}, name
+    with torch.inference_mode():
+        wanted = network(pixels)
+    assert answer.dtype == torch.float32
+    assert F.cosine_similarity(answer, wanted).min() > 0.9999
 
 
 def wild(state):

@@ -5,6 +5,7 @@ from math import cos, pi, sin
 import numpy as np
 import pytest
 import torch
+from half_precision import DELICATE, under_autocast
 from image_towers import (
     agree,
     centre,
@@ -128,6 +129,19 @@ def test_says_what_torch_and_transformers_say(state, pair):
         mean = F.conv2d(F.relu(hidden), *ends).mean(dim=(2, 3))
         got = load(state)(pixels, earlier if pair else None)
     assert (got - mean / mean.norm(dim=1, keepdim=True)).abs().max() < 1e-5
+
+
+def test_under_autocast_the_normalisation_stays_fp32(state):
+    torch.manual_seed(40)
+    network, pixels = load(state), torch.rand(2, 3, 96, 96)
+    answer, kinds = under_autocast(lambda: network(pixels))
+    assert kinds["convolution"] == {torch.float16}
+    for name in set(DELICATE) & set(kinds):
+        assert kinds[name] == {torch.float32}, name
+    with torch.inference_mode():
+        wanted = network(pixels)
+    assert answer.dtype == torch.float32
+    assert F.cosine_similarity(answer, wanted).min() > 0.9999
 
 
 def wild(state):

@@ -5,6 +5,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from half_precision import DELICATE, under_autocast
 from image_towers import (
     agree,
     centre,
@@ -73,6 +74,19 @@ def test_corners_must_be_aligned(state):
         # At 299 pixels the network's own resize is the identity.
         aligned, not_aligned = network(pixels)[1], network(other)[1]
     assert (aligned - not_aligned).abs().max() > 0.01 * aligned.abs().max()
+
+
+def test_under_autocast_the_normalisation_stays_fp32(state):
+    torch.manual_seed(40)
+    network, pixels = load(state), torch.rand(2, 3, 224, 224)
+    answer, kinds = under_autocast(lambda: network(pixels))
+    assert kinds["convolution"] == {torch.float16}
+    for name in set(DELICATE) & set(kinds):
+        assert kinds[name] == {torch.float32}, name
+    with torch.inference_mode():
+        wanted = network(pixels)[0]
+    assert answer[0].dtype == torch.float32
+    assert F.cosine_similarity(answer[0], wanted).min() > 0.9999
 
 
 def wild(state):

@@ -5,6 +5,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from half_precision import DELICATE, under_autocast
 from image_towers import (
     agree,
     centre,
@@ -117,6 +118,20 @@ def test_says_what_an_independent_one_says(state):
     assert (got - wanted).abs().max() < 1e-5
     assert (got[0] - got[1]).abs().max() > 0.01
     assert not torch.allclose(got.norm(dim=1), torch.ones(3)), "inner product: not normalised"
+
+
+def test_under_autocast_softmax_norms_and_gate_stay_fp32(state):
+    torch.manual_seed(22)
+    network, pixels = load(state, 70), torch.randn(2, 3, 70, 70)
+    answer, kinds = under_autocast(lambda: network(pixels))
+    assert kinds["bmm"] == {torch.float16}
+    for name in (set(DELICATE) | {"silu"}) & set(kinds):
+        assert kinds[name] == {torch.float32}, name
+    assert "silu" in kinds
+    with torch.inference_mode():
+        wanted = network(pixels)
+    assert answer.dtype == torch.float32
+    assert F.cosine_similarity(answer, wanted).min() > 0.9999
 
 
 def test_the_class_token_is_not_rotated_and_the_first_patch_stands_still(state):
@@ -238,7 +253,7 @@ def test_exports_at_reduced_size(state):
     agree(graph, content)
     used = operators(content)
     assert used.count("LayerNormalization") == 4 * SMALL.layers + 1
-    assert "ReduceMean" not in used
+    assert not {"ReduceMean", "Cast"} & set(used)
     assert not {"Sin", "Cos"} & set(used), "the rotation is a constant"
     # One table serves all blocks, and queries and keys.
     tables = [

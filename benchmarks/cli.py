@@ -7,6 +7,7 @@ import click
 from cxr_edge import __version__
 from cxr_edge.benchmarks.labeler import labeler
 from cxr_edge.benchmarks.stages import stages
+from cxr_edge.benchmarks.startup import startup
 from cxr_edge.errors import CxrEdgeError
 
 
@@ -17,6 +18,7 @@ def bench() -> None:
 
 
 bench.add_command(stages)
+bench.add_command(startup)
 bench.add_command(labeler)
 
 

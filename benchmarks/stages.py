@@ -4,13 +4,9 @@ Beside it stands the path most programs take: pydicom's decoder and its modality
 transformations at full size, then the resize.
 """
 
-import json
-import os
-import platform
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
@@ -18,8 +14,8 @@ import click
 import numpy as np
 
 from cxr_edge.benchmarks.radiograph_files import BITS, COLUMNS, ROWS, write_files
+from cxr_edge.benchmarks.record import machine, write_json
 from cxr_edge.dicom import StudyReader
-from cxr_edge.errors import OutputError
 from cxr_edge.pipeline import Pipeline
 from cxr_edge.preprocess import Recipe, apply
 from cxr_edge.preprocess.resample import Kernel, resize
@@ -70,7 +66,7 @@ def stages(
             click.echo(_line(name, row))
             path.unlink()
     if target is not None:
-        _write_json(target, {"machine": _machine(), "runs": runs, "files": results})
+        write_json(target, {"machine": machine(), "runs": runs, "files": results})
 
 
 def _reading(reader: StudyReader) -> Callable[[Path], Timings]:
@@ -139,35 +135,3 @@ def _line(name: str, row: Mapping[str, object]) -> str:
         other = row["pydicom_ms"]
         text += f"  pydicom {other:.1f}" if isinstance(other, float) else "  pydicom -"
     return text
-
-
-def _machine() -> dict[str, object]:
-    packages = ("cxr-edge", "numpy", "pydicom", "imagecodecs")
-    versions: dict[str, str] = {}
-    for package in packages:
-        try:
-            versions[package] = version(package)
-        except ImportError:  # PackageNotFoundError
-            versions[package] = "not installed"
-    return {
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "processors": os.cpu_count(),
-        "python": platform.python_version(),
-        "packages": versions,
-    }
-
-
-def _write_json(target: Path, data: Mapping[str, object]) -> None:
-    """Write under a temporary name and rename, so that no half-written file is left."""
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        with temporary.open("w") as file:
-            json.dump(data, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from None

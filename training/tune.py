@@ -34,6 +34,7 @@ from cxr_edge.training.gates import (
 from cxr_edge.training.studies import PairedStudy, read_studies
 from cxr_edge.training.targets import label_reports
 from cxr_edge.types import Attribute, Encoding
+from cxr_edge.writers.atomic import write_atomically
 
 ValueOf = Callable[[str], str | None]
 
@@ -250,6 +251,5 @@ def drafts_command(bundle: Path | None, index: Path | None, data: Path, out: Pat
             f"{row.contradictions} | {row.comparisons} |"
         )
     if out is not None:
-        from cxr_edge.writers.atomic import write_atomically
-
-        write_atomically(out, json.dumps([asdict(row) for row in rows], indent=1).encode() + b"\n")
+        record = {"studies": str(data.name), "split": "valid", "systems": [asdict(r) for r in rows]}
+        write_atomically(out, json.dumps(record, indent=1).encode() + b"\n")

@@ -19,7 +19,9 @@ from cxr_edge.errors import CheckpointError
 from cxr_edge.export.exporter import export_bundle
 from cxr_edge.export.models import chexzero, cxr_repair_vit_b16_320, cxr_repair_vit_b32
 from cxr_edge.export.models.clip import Clip, read
+from cxr_edge.indexes.build import embed
 from cxr_edge.preprocess import Recipe, apply
+from cxr_edge.tokenizers import get_tokenizer
 from cxr_edge.types import SourceImage
 
 ARCHITECTURES = (cxr_repair_vit_b32, cxr_repair_vit_b16_320, chexzero)
@@ -306,6 +308,15 @@ def test_the_bundle_knows_its_space_and_its_gates(bundle):
         "file": "merges.txt.gz",
         "context": 77,
     }
+
+
+def test_an_index_embeds_its_sentences_with_the_bundle(bundle, towers):
+    texts = ["No effusion.", "", "Heart size is normal. " * 30]
+    got = embed(texts, bundle, engine="cpu", threads=1)
+    tokenizer = get_tokenizer(bundle.manifest["tokenizer"], bundle.directory)
+    with torch.no_grad():
+        want = towers[1](torch.from_numpy(tokenizer.encode(texts)["ids"])).text_embeds
+    np.testing.assert_allclose(got, F.normalize(want, dim=1), rtol=0, atol=1e-5)
 
 
 # Pictures

@@ -32,7 +32,7 @@ def resize_eight_bit(picture: Float32, height: int, width: int, kernel: Kernel) 
     Returns:
         float32 (height, width), multiples of 1/255 from 0 to 1.
     """
-    levels = np.rint(picture * np.float32(255)).astype(np.float64)
+    levels: Float64 = np.rint(picture * np.float32(255)).astype(np.float64)
     if kernel.name == "area":
         levels = _averaged(levels, height, width, kernel)
     else:

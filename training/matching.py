@@ -207,5 +207,5 @@ class Matching:
         return {
             "auroc": observation_aurocs(scores, mentions),
             "retrieved_label_f1": round(float(retrieved), 4),
-            "temperature": round(float(self.model.log_temperature.exp()), 4),
+            "temperature": round(self.model.log_temperature.exp().item(), 4),
         }

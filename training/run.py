@@ -222,6 +222,7 @@ def _provenance(material: Material, recipe: Recipe) -> dict[str, Any]:
         "studies": {split: splits.count(split) for split in ("train", "valid")},
         "pictures": len(material.pictures.study),
         "labels": "rules, findings and impression",
+        "targets": material.fingerprint(read=False),
         "recipe": recipe.fingerprint(),
         "seed": recipe.seed,
         "torch": torch.__version__,

@@ -199,6 +199,7 @@ def save_weights(
     }
     part = path.with_suffix(".tmp")
     save_file(tensors, part, {DESCRIPTION: json.dumps(description)})
+    part.chmod(0o644)  # safetensors leaves it readable by its owner alone
     with part.open("rb") as written:
         os.fsync(written.fileno())
     part.replace(path)

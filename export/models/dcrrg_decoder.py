@@ -9,7 +9,9 @@ the P-Tuning v2 prompt (m, L * 2 * d): for each slot and layer a key and a value
 
 Two graphs are exported. ``prefill`` projects the memory for cross-attention once and opens a cache
 of fixed size, the prefix already in it; ``step`` takes one token further. See
-``cxr_edge.decoding.CachedDecoder`` for the loop around them.
+``cxr_edge.decoding.CachedDecoder`` for the loop around them. Where the checkpoint also holds the
+image side (``image.trunk.conv1.weight`` and so on), the third graph is ``image``, whose ``memory``
+output is what ``prefill`` reads.
 """
 
 from collections.abc import Mapping
@@ -25,7 +27,8 @@ from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
 from cxr_edge.export.checkpoints import hash_tensors
-from cxr_edge.export.models.defaults import muted_observations, state_of
+from cxr_edge.export.models.dcrrg_image import PREFIX, load_image
+from cxr_edge.export.models.defaults import muted_observations, smooth_pictures, state_of
 from cxr_edge.export.models.fitting import fit, require, without_prefix
 from cxr_edge.export.spec import ExportSpec, GraphSpec
 from cxr_edge.labels import OBSERVATIONS
@@ -38,12 +41,13 @@ _HIDDEN = -1e4
 """Added to the scores of empty slots; finite, so that FP16 stays finite."""
 _LIMIT = 100
 """Most tokens where no position table sets it."""
+_SIZE = 224
 
 RECIPE = Recipe(
     tone="minmax+equalise",
     steps=(
         Resize(shortest=256, kernel="bilinear", rounding="floor", eight_bit=True),
-        Crop(224, 224, rounding="nearest"),
+        Crop(_SIZE, _SIZE, rounding="nearest"),
         Repeat(3),
         Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     ),
@@ -268,8 +272,13 @@ class Step(nn.Module):
         return self.decoder.step(token, position, (keys, values), (cross_keys, cross_values))
 
 
+_OTHERS = ("image.", "text.", "log_temperature")
+"""Beginnings of what a checkpoint may hold beside the decoder."""
+
+
 def _bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return without_prefix(state, ("module.", "decoder."))
+    bare = without_prefix(state, ("module.", "decoder."))
+    return {key: tensor for key, tensor in bare.items() if not key.startswith(_OTHERS)}
 
 
 def read(state: Mapping[str, Tensor]) -> DecoderConfig:
@@ -360,19 +369,36 @@ def graphs(decoder: Decoder) -> tuple[GraphSpec, GraphSpec]:
 
 
 def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> ExportSpec:
-    """What the exporter needs: both graphs; the image network is that of ``dcclip``.
+    """What the exporter needs: both graphs, and the image network where the checkpoint holds it.
 
     Raises:
-        CheckpointError: no checkpoint, or one of something else.
+        CheckpointError: no checkpoint, one of something else, or an image side whose embeddings
+            the decoder cannot read.
     """
-    network = load(state_of(NAME, checkpoint))
+    network = load(state := state_of(NAME, checkpoint))
+    image = load_image(NAME, without_prefix(state, ("module.",)))
+    parts: tuple[GraphSpec, ...] = graphs(network)
+    tensors = dict(network.state_dict())
+    if image is not None:
+        given, read_ = image.head.project.out_features, network.config.memory
+        if given != read_:
+            raise CheckpointError(
+                f"not a whole {NAME} checkpoint: the image side gives {given} numbers an "
+                f"embedding and the decoder reads {read_}; expected parts trained together"
+            )
+        outputs = ("embedding", "probabilities", "memory")
+        parts = (
+            GraphSpec("image", image, ("pixels",), outputs, smooth_pictures(3, _SIZE)),
+            *parts,
+        )
+        tensors |= {PREFIX + key: tensor for key, tensor in image.state_dict().items()}
     return ExportSpec(
         name=NAME,
         architecture=NAME,
-        space=f"{NAME}/{hash_tensors(network.state_dict())[:16]}",
+        space=f"{NAME}/{hash_tensors(tensors)[:16]}",
         metric="cosine",
         dimension=network.config.memory,
         recipe=RECIPE.to_json(),
-        graphs=graphs(network),
+        graphs=parts,
         observations=muted_observations(),
     )

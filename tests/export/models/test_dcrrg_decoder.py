@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from image_towers import randomise
 from torch import nn
 from torch.nn import functional as F
 
@@ -24,6 +25,8 @@ from cxr_edge.export.models.dcrrg_decoder import (
     load,
     read,
 )
+from cxr_edge.export.models.dcrrg_image import ImageConfig, PromptedImage
+from cxr_edge.export.models.plain_resnet import TrunkConfig
 
 SMALL = DecoderConfig(
     width=128,
@@ -235,16 +238,51 @@ def test_no_weights_are_carried():
         export_spec(None)
 
 
+def prompted(dimension: int) -> PromptedImage:
+    trunk = TrunkConfig(False, 8, (8, 8, 16, 24), (1, 1, 1, 1))
+    network = PromptedImage(ImageConfig(trunk, dimension))
+    network.load_state_dict(randomise(network, 51))
+    return network.eval()
+
+
+def under_image(network: PromptedImage) -> dict[str, torch.Tensor]:
+    return {f"image.{key}": tensor for key, tensor in network.state_dict().items()}
+
+
+def test_memory_is_the_fourteen_explicit_concatenations():
+    network = prompted(40)
+    pixels = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(52))
+    with torch.inference_mode():
+        embedding, probabilities, memory = network(pixels)
+        feature = network.trunk(pixels)
+        for k in range(14):
+            prompt = F.one_hot(torch.tensor([k, k]), 14).float()
+            wanted = network.head.project(torch.cat([feature, prompt], dim=1))
+            assert (memory[:, k] - wanted).abs().max() < 1e-5
+        zero = network.head.project(torch.cat([feature, torch.zeros(2, 14)], dim=1))
+    assert (embedding - F.normalize(zero, dim=1)).abs().max() < 1e-5
+    assert probabilities.shape == (2, 14)
+
+
+def test_an_image_side_the_decoder_cannot_read_is_refused(state, tmp_path):
+    torch.save({**state, **under_image(prompted(24))}, tmp_path / "both.pt")
+    with pytest.raises(CheckpointError, match="gives 24 numbers an embedding and the decoder"):
+        export_spec(tmp_path / "both.pt")
+
+
 @pytest.fixture(scope="module")
 def exported(state, tmp_path_factory):
     path = tmp_path_factory.mktemp("decoder") / "decoder.pt"
     torch.save(state, path)
+    assert [graph.role for graph in export_spec(path).graphs] == ["prefill", "step"]
+    beside = {"log_temperature": torch.tensor(0.0), "text.body.0.bias": torch.zeros(3)}
+    torch.save({**state, **under_image(prompted(40)), **beside}, path)
     spec = export_spec(path)
-    assert [graph.role for graph in spec.graphs] == ["prefill", "step"]
+    assert [graph.role for graph in spec.graphs] == ["image", "prefill", "step"]
     return {graph.role: (graph, trace(graph)) for graph in spec.graphs}
 
 
-@pytest.mark.parametrize(("role", "norms"), [("prefill", 6), ("step", 6)])
+@pytest.mark.parametrize(("role", "norms"), [("image", 0), ("prefill", 6), ("step", 6)])
 def test_graphs_say_what_the_reference_says(exported, role, norms):
     spec, graph = exported[role]
     model = onnx.load_from_string(graph)
@@ -304,6 +342,8 @@ def test_the_loop_over_both_graphs_finds_the_tokens_of_a_naive_search(exported, 
     engines = {role: onnxruntime_cpu.load(graph, 1) for role, (_, graph) in exported.items()}
     decoder = CachedDecoder(engines["prefill"], engines["step"], START, END, SMALL.limit)
     memory = torch.randn(6, 14, 40, generator=torch.Generator().manual_seed(9)) * 2
+    (pixels,) = exported["image"][0].samples(1, np.random.default_rng(9))
+    memory[0] = torch.from_numpy(engines["image"].run({"pixels": pixels})["memory"][0])
     found = decoder.decode(memory.numpy(), beams)
     lengths = set()
     for row, result in zip(memory, found, strict=True):

@@ -34,7 +34,7 @@ def check_parity(
     Raises:
         ParityError: an output is not finite, differs too much, or is the same for every input.
     """
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped]
     import torch
 
     options = onnxruntime.SessionOptions()

@@ -50,7 +50,7 @@ def _levels(scores: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray
         middle = (low + high) / 2
         under = _sigmoid(scores + middle).mean(axis=0) < wanted
         low, high = np.where(under, middle, low), np.where(under, high, middle)
-    return (low + high) / 2
+    return np.asarray((low + high) / 2)
 
 
 def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:

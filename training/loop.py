@@ -22,7 +22,10 @@ WARM_UP = 0.2
 class Task(Protocol):
     """What is learnt: batches, their loss, and what is measured on ``valid``."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """What is trained; its averaged weights are in it at the end."""
+        ...
 
     def batches(self, stage: Stage, chance: torch.Generator) -> list[Tensor]:
         """Row numbers of every batch of one epoch, int64 (B,)."""
@@ -228,7 +231,7 @@ def shuffled(
     else:
         order = torch.multinomial(weights, count, replacement=True, generator=chance)
     whole = max(1, count // batch)
-    return list(order[: whole * batch].split(batch))
+    return list(torch.split(order[: whole * batch], batch))
 
 
 def chunks(count: int, size: int = 256) -> Iterator[slice]:

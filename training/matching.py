@@ -64,7 +64,8 @@ def trunk_features(model: Dcclip, pictures: Pictures, recipe: Recipe) -> Feature
     model.image.eval()
 
     def plain(index: NDArray[np.int64]) -> Tensor:
-        return model.image.trunk(prepared(pictures.grey[index], size, channels))
+        feature: Tensor = model.image.trunk(prepared(pictures.grey[index], size, channels))
+        return feature
 
     views = []
     with torch.inference_mode():

@@ -61,7 +61,7 @@ class ObservationNetwork(nn.Module):
         views = []
         for head, coded in zip((self.tower.head, self.lateral), self.coded, strict=True):
             views.append(torch.cat([head.logits(head.unprompted(feature)), coded(feature)], 1))
-        return torch.where(frontal[:, None], *views)
+        return torch.where(frontal[:, None], views[0], views[1])
 
 
 class ImageObservation:
@@ -93,7 +93,7 @@ class ImageObservation:
         self.opinion = opinion
         coded = targets.values.shape[1] - OBSERVED
         self.model: ObservationNetwork = ObservationNetwork(model, coded, recipe.dropout)
-        self.model.to(memory_format=torch.channels_last)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.learnt = pictures.train if held_out is None else pictures.train & ~held_out
         self.mixing = np.random.default_rng(0)
         self.values = self.mask = torch.zeros(0)

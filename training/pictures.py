@@ -81,4 +81,4 @@ def load_pictures(paths: Sequence[Path], size: int, cache: Path) -> NDArray[np.u
 
 def intensities(pictures: NDArray[np.uint16]) -> NDArray[np.float32]:
     """uint16 (N, H, W) -> float32 (N, 1, H, W), 0..1."""
-    return (pictures.astype(np.float32) / _LEVELS)[:, None]
+    return np.asarray(pictures.astype(np.float32) / _LEVELS, np.float32)[:, None]

@@ -147,7 +147,7 @@ def _opinion(
         answers = task.predict(rows, recipe.teacher[-1].size)
         for study in np.unique(pictures.study[rows]):
             logits[study] = answers[pictures.study[rows] == study].mean(axis=0)
-    return (1 / (1 + np.exp(-logits))).astype(np.float32)
+    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
 def teacher(

@@ -34,7 +34,7 @@ class Targets:
     @property
     def positive(self) -> NDArray[np.float32]:
         """float32 (N, 14): 1 where the report asserts it, 0 otherwise (uncertain too)."""
-        return (self.mentions == Mention.POSITIVE).astype(np.float32)
+        return np.asarray(self.mentions == Mention.POSITIVE, np.float32)
 
     def softened(self, opinion: NDArray[np.float32], trust: float) -> "Targets":
         """Blend in what teachers think; they also speak, at their weight, where nothing was known.

@@ -117,5 +117,6 @@ class ResNet50(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """float32 (N, 3, S, S) -> float32 (N, 2048)."""
         x = self.maxpool(torch.relu(self.bn1(self.conv1(pixels))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = cast(nn.Module, stage)(x)
         return cast(Tensor, x.mean(dim=(2, 3)))

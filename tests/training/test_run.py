@@ -74,7 +74,7 @@ def test_another_seed_gives_other_weights(
     assert not same_weights(finished, run_dcclip(tiny_data, other, tmp_path / "other"))
 
 
-@pytest.mark.parametrize("saves", [2, 4, 6, 8])
+@pytest.mark.parametrize("saves", [3, 7])
 def test_a_killed_run_ends_in_the_same_weights(
     tiny_data: Path, tiny_recipe: Recipe, finished: Path, tmp_path: Path, saves: int
 ) -> None:

@@ -29,6 +29,9 @@ MIN_AUROC_BOUND = 0.55
 """An observation is muted with fewer positives on ``valid`` than the first, an AUROC under the
 second, or a lower bootstrap bound (2.5 %) under the third."""
 
+MIN_PRECISION = 0.25
+"""An observation is also muted when its tuned gate asserts it wrongly more often than this allows."""
+
 CLEAR_SENSITIVITY = 0.95
 """A draft denies an observation only where at least this share of the positives lies above."""
 
@@ -99,9 +102,21 @@ def tune(
     Args:
         probabilities: (N, 14), of the validation studies.
         truth: bool (N, 14), the labels of their reports.
-        muted: bool (14,), see ``mute_list``.
+        muted: bool (14,), see ``mute_list``. Observations whose gate stays under ``MIN_PRECISION``
+            are muted as well, and the rest tuned again without them.
         seed: of the bootstrap resamples.
     """
+    gates = _ascend(probabilities, truth, muted, seed)
+    drafted = drafted_labels(probabilities, gates)
+    precision = (truth & drafted).sum(axis=0) / np.maximum(drafted.sum(axis=0), 1)
+    loose = ~muted & (precision < MIN_PRECISION)
+    return tune(probabilities, truth, muted | loose, seed) if loose.any() else gates
+
+
+def _ascend(
+    probabilities: NDArray[np.floating], truth: Matrix, muted: NDArray[np.bool_], seed: int
+) -> Gates:
+    """Coordinate ascent over the gates of what is not muted."""
     rng = np.random.default_rng(seed)
     count = len(probabilities)
     weights = np.stack(

@@ -4,7 +4,6 @@ Both read the ``valid`` studies of a data set through the runtime itself: the sa
 engine, index and methods that ``cxr-run`` uses.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.benchmarks.record import machine, write_json
 from cxr_edge.errors import CorpusError
 from cxr_edge.labelers.attributes import severity_of, side_of
 from cxr_edge.labelers.sentences import split_sentences
@@ -34,7 +34,6 @@ from cxr_edge.training.gates import (
 from cxr_edge.training.studies import PairedStudy, read_studies
 from cxr_edge.training.targets import label_reports
 from cxr_edge.types import Attribute, Encoding
-from cxr_edge.writers.atomic import write_atomically
 
 ValueOf = Callable[[str], str | None]
 
@@ -251,5 +250,7 @@ def drafts_command(bundle: Path | None, index: Path | None, data: Path, out: Pat
             f"{row.contradictions} | {row.comparisons} |"
         )
     if out is not None:
-        record = {"studies": str(data.name), "split": "valid", "systems": [asdict(r) for r in rows]}
-        write_atomically(out, json.dumps(record, indent=1).encode() + b"\n")
+        systems = [asdict(row) for row in rows]
+        write_json(
+            out, {"machine": machine(), "data": data.name, "split": "valid", "systems": systems}
+        )

@@ -53,6 +53,7 @@ OTHER_ABNORMAL: str = pattern(
     volvulus
     (?:bronchovascular )?crowding | densit(?:y|ies) | distention | distended
     (?:chronic|abnormal) (?:\w+ )?markings
+    (?:appears?|looks?) abnormal | abnormal (?:chest|radiograph|study|exam\w*|film)
     """,
     {"hyphen": "[ ]?-?", "low": "low | small | diminished | decreased | reduced | shallow"},
 )

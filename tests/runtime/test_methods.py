@@ -9,8 +9,10 @@ import pytest
 from cxr_edge.bundle import Bundle
 from cxr_edge.errors import MethodError
 from cxr_edge.indexes.search import SentenceIndex
+from cxr_edge.labelers import get_labeler
 from cxr_edge.labels import OBSERVATIONS, Mention
 from cxr_edge.methods import METHODS, MethodInput, get_method
+from cxr_edge.methods.guided import UNNAMED
 from cxr_edge.types import Attribute, Encoding
 
 P, N, U = Mention.POSITIVE, Mention.NEGATIVE, Mention.UNCERTAIN
@@ -146,6 +148,12 @@ def test_a_device_is_asserted_and_never_denied(
     ]
     draft = get_method("guided").compose(given(bundle, index, {"Support Devices": 0.0}))
     assert texts(draft.findings) == []
+
+
+def test_the_sentence_of_the_method_is_not_read_as_normal() -> None:
+    """Labelers must not call a draft normal that says it is not."""
+    labels = get_labeler("rules").label(UNNAMED)
+    assert not labels.any()
 
 
 def test_guided_never_contradicts_itself(

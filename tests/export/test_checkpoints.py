@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from cxr_edge.errors import CheckpointError
 from cxr_edge.export.archive import WRAPPERS
 from cxr_edge.export.checkpoints import read_checkpoint, read_state_dict
+from cxr_edge.export.models.plain_resnet import TrunkConfig
+from cxr_edge.export.models.resnet18_baseline import Baseline, load
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 
@@ -104,6 +106,25 @@ def test_every_form_opens_to_the_same_tensors(
     assert checkpoint.form == form
     assert_same(checkpoint.tensors, state)
     assert_same(read_state_dict(path), state)
+
+
+@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("half", [False, True])
+def test_a_loader_takes_every_form(tmp_path: Path, form: str, half: bool) -> None:
+    torch.manual_seed(1)
+    network = Baseline(TrunkConfig(False, 8, (8, 8, 8, 8), (1, 1, 1, 1))).eval()
+    path = tmp_path / "baseline"
+    if form == "torchscript":
+        torch.jit.trace(network.trunk, torch.randn(2, 3, 64, 64)).save(str(path))
+    else:
+        state = network.trunk.state_dict()
+        if half:
+            state = {k: v.half() if "conv" in k else v for k, v in state.items()}
+            network.trunk.load_state_dict(state)
+        WRITERS[form](path, {f"model.{name}": tensor for name, tensor in state.items()})
+    pictures = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(load(read_state_dict(path))(pictures), network(pictures))
 
 
 def test_torch_agrees_about_the_script(tmp_path: Path, state: dict[str, Tensor]) -> None:

@@ -4,6 +4,7 @@
 about each observation, and the SHA-256 of every file. See docs/bundle.md.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +13,24 @@ from typing import Any
 
 from cxr_edge.errors import BundleError
 from cxr_edge.labels import OBSERVATIONS
-from cxr_edge.manifest import read_manifest, verified, write_directory
+from cxr_edge.manifest import (
+    SIGNATURE_SUFFIX,
+    canonical,
+    read_manifest,
+    verified,
+    write_directory,
+)
 from cxr_edge.preprocess import Recipe
+from cxr_edge.signing import require_signature
 from cxr_edge.types import Attribute
 
 MANIFEST = "bundle.json"
 SCHEMA = "cxr-edge/bundle/1"
 METRICS = ("cosine", "inner_product")
+UNOBSERVED = (
+    "This image encoder does not estimate observations: the probability of 0.5 shown for each of "
+    "the fourteen means unknown."
+)
 
 
 @dataclass(frozen=True)
@@ -64,14 +76,27 @@ class Bundle:
     """Fourteen, in ``OBSERVATIONS`` order."""
 
     @classmethod
-    def load(cls, directory: str | Path) -> "Bundle":
+    def load(
+        cls, directory: str | Path, *, public_key: str | os.PathLike[str] | None = None
+    ) -> "Bundle":
         """Open a bundle and check its manifest.
 
+        Args:
+            directory: the bundle.
+            public_key: PEM file of the Ed25519 key whose owner must have signed the bundle; without
+                it a signature is not looked at.
+
         Raises:
-            BundleError: nothing there, damaged, or of a schema this version does not read.
+            BundleError: nothing there, damaged, not signed by that key, or of a schema this version
+                does not read.
         """
         directory = Path(directory)
-        return _parse(directory, read_manifest(directory, MANIFEST, SCHEMA, BundleError))
+        manifest = read_manifest(directory, MANIFEST, SCHEMA, BundleError)
+        if public_key is not None:
+            signature = directory / f"{MANIFEST}{SIGNATURE_SUFFIX}"
+            # A manifest that was read is in canonical form: these are the bytes of its file.
+            require_signature(canonical(manifest), signature, Path(public_key))
+        return _parse(directory, manifest)
 
     @cached_property
     def muted(self) -> tuple[str, ...]:
@@ -85,12 +110,20 @@ class Bundle:
         On ``valid``, guided drafts of the embedded default agree best with the reports
         (docs/model-card.md).
         """
-        return "select" if all(gate.muted for gate in self.gates) else "guided"
+        blind = not self.observes or all(gate.muted for gate in self.gates)
+        return "select" if blind else "guided"
+
+    @property
+    def observes(self) -> bool:
+        """Whether the image network estimates the fourteen observations at all."""
+        image = self.networks.get("image")
+        return image is not None and "probabilities" in image.outputs
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What every report made with this bundle must say, such as a forced parity gate."""
-        return tuple(str(text) for text in self.manifest.get("warnings", ()))
+        stated = tuple(str(text) for text in self.manifest.get("warnings", ()))
+        return stated if self.observes else (*stated, UNOBSERVED)
 
     @property
     def digest(self) -> str:
@@ -105,6 +138,15 @@ class Bundle:
                 f"it has {', '.join(sorted(self.networks))}"
             )
         return self.networks[role]
+
+    def verify(self) -> None:
+        """Check every file, also those that drafting does not need.
+
+        Raises:
+            BundleError: a file is not readable, or changed.
+        """
+        for file in self.manifest["files"]:
+            self.read(file)
 
     def read(self, file: str) -> bytes:
         """One file of the bundle, checked against its digest.
@@ -134,7 +176,8 @@ def _parse(directory: Path, manifest: Mapping[str, Any]) -> Bundle:
             dimension=int(manifest["dimension"]),
             precision=str(manifest["precision"]),
             networks={role: _network(role, n) for role, n in manifest["networks"].items()},
-            recipe=Recipe.from_json(manifest["recipe"]),
+            # A bundle of text networks alone has no recipe; one that changes nothing stands for it.
+            recipe=Recipe.from_json(manifest["recipe"] or {"tone": "voi", "steps": []}),
             gates=tuple(_gate(manifest["observations"][name]) for name in OBSERVATIONS),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:

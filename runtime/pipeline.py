@@ -75,6 +75,7 @@ class Pipeline:
         method: str | None = None,
         k: int = DEFAULT_K,
         threads: int | None = None,
+        public_key: SourcePath | None = None,
     ) -> "Pipeline":
         """Open, verify and warm up everything once.
 
@@ -85,11 +86,13 @@ class Pipeline:
             method: a name of ``cxr_edge.methods.METHODS``; default what the bundle recommends.
             k: sentences taken by ``select`` and ``top-k``.
             threads: processors for the encoder; default those this process may use.
+            public_key: PEM file; only a bundle signed by its owner is accepted.
 
         Raises:
             CxrEdgeError: in one line, what is missing or does not fit, and what to do.
         """
-        opened = Bundle.load(locate("bundle", bundle))
+        opened = Bundle.load(locate("bundle", bundle), public_key=public_key)
+        opened.verify()
         sentences = SentenceIndex.open(locate("index", index))
         reader = StudyReader()
         reader.start()  # the decode worker loads while the engine does
@@ -213,6 +216,10 @@ class Pipeline:
 
     def _encode(self, tensor: NDArray[np.float32]) -> Encoding:
         outputs = self.engine.run({self._image.inputs[0]: tensor})
+        if not self.bundle.observes:
+            # An encoder such as CLIP has no opinion. Reports always give fourteen finite numbers,
+            # so it is one half, which leans neither way; zero would say that nothing is there.
+            outputs["probabilities"] = np.full((1, len(OBSERVATIONS)), 0.5, np.float32)
         try:
             vector, probabilities = outputs["embedding"][0], outputs["probabilities"][0]
         except (KeyError, IndexError):

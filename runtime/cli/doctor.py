@@ -40,8 +40,7 @@ def _parts() -> dict[str, tuple[bool, str]]:
     bundle = index = None
     try:
         bundle = Bundle.load(locate("bundle", None))
-        for file in bundle.manifest["files"]:
-            bundle.read(file)
+        bundle.verify()
         answers["bundle"] = (True, f"{bundle.name} {bundle.digest[:12]} at {bundle.directory}")
     except CxrEdgeError as problem:
         answers["bundle"] = (False, str(problem))

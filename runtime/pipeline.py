@@ -20,7 +20,7 @@ from cxr_edge.engines import Engine, load_engine
 from cxr_edge.errors import BundleError, CxrEdgeError
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.labels import OBSERVATIONS
-from cxr_edge.methods import MethodInput, get_method
+from cxr_edge.methods import get_method
 from cxr_edge.preprocess import apply, render
 from cxr_edge.types import Encoding, Hit, Report, SourceImage, Study, StudyFailure
 
@@ -56,11 +56,11 @@ class Pipeline:
 
         Raises:
             SpaceMismatch: the index was built with another encoder.
-            MethodError: no such method.
+            MethodError: no such method, or it needs another kind of index.
         """
         index.require_space(bundle.space, bundle.metric)
         self.bundle, self.index, self.engine, self.k = bundle, index, engine, k
-        self.method_name, self._method = method, get_method(method)
+        self.method_name, self._method = method, get_method(method)(bundle, index, k)
         self._image = bundle.network("image")
         self._reader = reader
         self.warm_up()
@@ -171,7 +171,7 @@ class Pipeline:
         marks.append(perf_counter())
         scores = self.index.scores(encoding)
         marks.append(perf_counter())
-        draft = self._method.compose(MethodInput(encoding, self.index, scores, self.bundle, self.k))
+        draft = self._method.compose(encoding, scores)
         marks.append(perf_counter())
         spans = {"read": read_ms}
         for stage, begin, end in zip(

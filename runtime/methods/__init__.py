@@ -4,24 +4,26 @@ from importlib import import_module
 from typing import cast
 
 from cxr_edge.errors import MethodError
-from cxr_edge.methods.base import Method, MethodInput
+from cxr_edge.methods.base import Method
 
-__all__ = ["METHODS", "Method", "MethodInput", "get_method"]
+__all__ = ["METHODS", "Method", "get_method"]
 
 METHODS: dict[str, str] = {
-    "guided": "cxr_edge.methods.guided",
-    "select": "cxr_edge.methods.select",
-    "top-k": "cxr_edge.methods.top_k",
-    "report": "cxr_edge.methods.report",
+    "guided": "cxr_edge.methods.guided:Guided",
+    "select": "cxr_edge.methods.select:Select",
+    "top-k": "cxr_edge.methods.top_k:TopK",
+    "report": "cxr_edge.methods.report:BestReport",
 }
+"""Where the class of each method is, as ``module:class``."""
 
 
-def get_method(name: str) -> Method:
-    """The method of a name.
+def get_method(name: str) -> type[Method]:
+    """The class of a method.
 
     Raises:
         MethodError: no such method; the message lists the known ones.
     """
     if name not in METHODS:
         raise MethodError(f"unknown method {name!r}; known: {', '.join(METHODS)}")
-    return cast(Method, import_module(METHODS[name]))
+    module, _, method = METHODS[name].partition(":")
+    return cast(type[Method], getattr(import_module(module), method))

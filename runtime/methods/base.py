@@ -1,6 +1,5 @@
-"""What a report method is given and what it returns."""
+"""What a report method is: bound to a bundle and an index once, then asked for drafts."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -16,49 +15,48 @@ COMPARISON_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class MethodInput:
-    """One encoded picture and the index scored against it."""
-
-    encoding: Encoding
-    index: SentenceIndex
-    scores: NDArray[np.float32]
-    """float32 (N,): the score of every row of the index."""
-    bundle: Bundle
-    k: int
-    """How many sentences a method that retrieves a fixed number takes."""
-
-    def hits(self, rows: NDArray[np.intp]) -> tuple[Hit, ...]:
-        """The rows with their evidence, in the order given."""
-        return tuple(self.index.hit(row, self.scores[row]) for row in rows)
-
-    def best(self, k: int) -> tuple[Hit, ...]:
-        """The ``k`` best rows of the whole index."""
-        return self.hits(self.index.best(self.scores, k))
-
-    def require_unit(self, method: str, unit: str) -> None:
-        """Refuse an index of the wrong kind of text.
-
-        Raises:
-            MethodError: the index holds sentences where reports are needed, or the reverse.
-        """
-        if self.index.unit != unit:
-            raise MethodError(
-                f"method {method} needs an index of {unit}s, {self.index.directory} holds "
-                f"{self.index.unit}s; build one with: cxr-index build --unit {unit}"
-            )
-
-
 class Method(Protocol):
-    """What a file ``runtime/methods/<name>.py`` provides at module level."""
+    """What the class in ``runtime/methods/<name>.py`` provides."""
 
-    def compose(self, given: MethodInput) -> Draft:
-        """Choose the sentences of the draft.
+    def __init__(self, bundle: Bundle, index: SentenceIndex, k: int) -> None:
+        """Bind the method; whatever does not depend on the picture is computed here.
+
+        Args:
+            bundle: says how far each observation may be trusted.
+            index: the sentences or reports to choose from.
+            k: how many a method that retrieves a fixed number takes.
 
         Raises:
             MethodError: the bundle or the index lacks what the method needs.
         """
         ...
+
+    def compose(self, encoding: Encoding, scores: NDArray[np.float32]) -> Draft:
+        """Choose the sentences of one draft.
+
+        Args:
+            encoding: what the encoder says of the picture.
+            scores: float32 (N,), the score of every row of the index for it.
+        """
+        ...
+
+
+def require_unit(index: SentenceIndex, method: str, unit: str) -> None:
+    """Refuse an index of the wrong kind of text.
+
+    Raises:
+        MethodError: the index holds sentences where reports are needed, or the reverse.
+    """
+    if index.unit != unit:
+        raise MethodError(
+            f"method {method} needs an index of {unit}s, {index.directory} holds "
+            f"{index.unit}s; build one with: cxr-index build --unit {unit}"
+        )
+
+
+def best(index: SentenceIndex, scores: NDArray[np.float32], k: int) -> tuple[Hit, ...]:
+    """The ``k`` best rows of the whole index with their evidence, best first."""
+    return tuple(index.hit(row, scores[row]) for row in index.best(scores, k))
 
 
 def retrieved(hits: tuple[Hit, ...]) -> Draft:

@@ -11,9 +11,9 @@ from cxr_edge.errors import MethodError
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.labelers import get_labeler
 from cxr_edge.labels import OBSERVATIONS, Mention
-from cxr_edge.methods import METHODS, MethodInput, get_method
+from cxr_edge.methods import METHODS, get_method
 from cxr_edge.methods.guided import UNNAMED
-from cxr_edge.types import Attribute, Encoding
+from cxr_edge.types import Attribute, Draft, Encoding
 
 P, N, U = Mention.POSITIVE, Mention.NEGATIVE, Mention.UNCERTAIN
 NONE = Attribute.NONE
@@ -40,15 +40,24 @@ ROWS = [
 ]
 
 
-def given(
-    bundle: Bundle, index: SentenceIndex, probabilities: dict[str, float], k: int = 6, seed: int = 0
-) -> MethodInput:
+def encoded(bundle: Bundle, probabilities: dict[str, float], seed: int = 0) -> Encoding:
     values = np.full(14, 0.3, np.float32)
     for name, value in probabilities.items():
         values[OBSERVATIONS.index(name)] = value
     vector = np.random.default_rng(seed).standard_normal(8).astype(np.float32)
-    encoding = Encoding(vector, bundle.space, values)
-    return MethodInput(encoding, index, index.scores(encoding), bundle, k)
+    return Encoding(vector, bundle.space, values)
+
+
+def drafted(
+    method: str,
+    bundle: Bundle,
+    index: SentenceIndex,
+    probabilities: dict[str, float],
+    k: int = 6,
+    seed: int = 0,
+) -> Draft:
+    encoding = encoded(bundle, probabilities, seed)
+    return get_method(method)(bundle, index, k).compose(encoding, index.scores(encoding))
 
 
 @pytest.fixture
@@ -74,7 +83,7 @@ def test_guided_asserts_above_the_gate_and_denies_below_the_clear_line(
         "Pneumothorax": 0.19,
         "Atelectasis": 0.4,
     }
-    draft = get_method("guided").compose(given(make_bundle(), index, picture))
+    draft = drafted("guided", make_bundle(), index, picture)
     assert texts(draft.findings)[0] == "The heart is enlarged."
     assert set(texts(draft.findings)[1:]) == {"No pleural effusion.", "No pneumothorax."}
     assert texts(draft.impression) == ["The heart is enlarged."]
@@ -83,15 +92,11 @@ def test_guided_asserts_above_the_gate_and_denies_below_the_clear_line(
 def test_guided_keeps_details_to_itself_unless_the_bundle_allows_them(
     make_bundle: Callable[..., Bundle], index: SentenceIndex
 ) -> None:
-    plain = get_method("guided").compose(given(make_bundle(), index, {"Pleural Effusion": 0.9}))
+    plain = drafted("guided", make_bundle(), index, {"Pleural Effusion": 0.9})
     assert texts(plain.impression) == ["There is a pleural effusion."]
     sided = make_bundle("sided", observations=gates(Pleural_Effusion={"attributes": ["side"]}))
     seen = {
-        texts(
-            get_method("guided")
-            .compose(given(sided, index, {"Pleural Effusion": 0.9}, seed=s))
-            .impression
-        )[0]
+        texts(drafted("guided", sided, index, {"Pleural Effusion": 0.9}, seed=s).impression)[0]
         for s in range(20)
     }
     assert seen == {"There is a pleural effusion.", "There is a left pleural effusion."}
@@ -102,7 +107,7 @@ def test_a_muted_observation_is_neither_asserted_nor_denied_and_named(
 ) -> None:
     bundle = make_bundle(observations=gates(Pneumothorax={"muted": True}))
     for probability in (0.01, 0.99):
-        draft = get_method("guided").compose(given(bundle, index, {"Pneumothorax": probability}))
+        draft = drafted("guided", bundle, index, {"Pneumothorax": probability})
         assert not any("pneumothorax" in text for text in texts(draft.findings + draft.impression))
         assert draft.notes == (
             "Not detected by this model, neither asserted nor excluded here: Pneumothorax.",
@@ -112,12 +117,10 @@ def test_a_muted_observation_is_neither_asserted_nor_denied_and_named(
 def test_what_contains_an_asserted_finding_is_not_denied(
     make_bundle: Callable[..., Bundle], index: SentenceIndex
 ) -> None:
-    draft = get_method("guided").compose(
-        given(make_bundle(), index, {"Atelectasis": 0.9, "Lung Opacity": 0.01})
-    )
+    draft = drafted("guided", make_bundle(), index, {"Atelectasis": 0.9, "Lung Opacity": 0.01})
     assert texts(draft.findings) == ["There is atelectasis."]
-    draft = get_method("guided").compose(
-        given(make_bundle("b"), index, {"Cardiomegaly": 0.9, "Enlarged Cardiomediastinum": 0.01})
+    draft = drafted(
+        "guided", make_bundle("b"), index, {"Cardiomegaly": 0.9, "Enlarged Cardiomediastinum": 0.01}
     )
     assert texts(draft.findings) == ["The heart is enlarged."]
 
@@ -126,9 +129,9 @@ def test_nothing_asserted_is_normal_only_if_no_finding_says_so(
     make_bundle: Callable[..., Bundle], index: SentenceIndex
 ) -> None:
     bundle = make_bundle()
-    normal = get_method("guided").compose(given(bundle, index, {"No Finding": 0.8}))
+    normal = drafted("guided", bundle, index, {"No Finding": 0.8})
     assert texts(normal.impression) == ["No acute cardiopulmonary abnormality."]
-    unsure = get_method("guided").compose(given(bundle, index, {"No Finding": 0.2}))
+    unsure = drafted("guided", bundle, index, {"No Finding": 0.2})
     (said,) = unsure.impression
     assert said.row is None
     assert "abnormal" in said.text
@@ -140,13 +143,13 @@ def test_a_device_is_asserted_and_never_denied(
 ) -> None:
     bundle = make_bundle()
     picture = {"Support Devices": 0.9, "No Finding": 0.9}
-    draft = get_method("guided").compose(given(bundle, index, picture))
+    draft = drafted("guided", bundle, index, picture)
     assert texts(draft.findings) == ["A pacemaker is present."]
     assert texts(draft.impression) == [
         "A pacemaker is present.",
         "No acute cardiopulmonary abnormality.",
     ]
-    draft = get_method("guided").compose(given(bundle, index, {"Support Devices": 0.0}))
+    draft = drafted("guided", bundle, index, {"Support Devices": 0.0})
     assert texts(draft.findings) == []
 
 
@@ -162,9 +165,7 @@ def test_guided_never_contradicts_itself(
     bundle = make_bundle()
     names = ["Cardiomegaly", "Pleural Effusion", "Lung Opacity", "Atelectasis", "Pneumothorax"]
     for levels in itertools.product([0.05, 0.3, 0.9], repeat=len(names)):
-        draft = get_method("guided").compose(
-            given(bundle, index, dict(zip(names, levels, strict=True)))
-        )
+        draft = drafted("guided", bundle, index, dict(zip(names, levels, strict=True)))
         labels = np.array([hit.labels for hit in draft.findings + draft.impression])[:, :13]
         assert not ((labels == P).any(axis=0) & (labels == N).any(axis=0)).any()
         assert not any(hit.attributes for hit in draft.findings + draft.impression)
@@ -173,8 +174,8 @@ def test_guided_never_contradicts_itself(
 def test_what_the_index_cannot_say_is_noted_and_never_called_normal(
     make_bundle: Callable[..., Bundle], make_index: Callable[..., SentenceIndex]
 ) -> None:
-    draft = get_method("guided").compose(
-        given(make_bundle(), make_index(ROWS[:1]), {"Cardiomegaly": 0.9, "No Finding": 0.9})
+    draft = drafted(
+        "guided", make_bundle(), make_index(ROWS[:1]), {"Cardiomegaly": 0.9, "No Finding": 0.9}
     )
     assert [hit.row for hit in draft.impression] == [None]
     assert any("no plain sentence to say it: Cardiomegaly" in note for note in draft.notes)
@@ -186,9 +187,8 @@ def test_select_stops_at_no_finding(
     bundle = make_bundle()
     index = make_index([row for row in ROWS if "Finding" not in str(row[1]) or len(row[1]) == 1])
     for seed in range(30):
-        method_input = given(bundle, index, {}, k=4, seed=seed)
-        best = method_input.best(4)
-        draft = get_method("select").compose(method_input)
+        best = index.search(encoded(bundle, {}, seed), 4)
+        draft = drafted("select", bundle, index, {}, k=4, seed=seed)
         says_normal = best[0].labels[OBSERVATIONS.index("No Finding")] == P
         assert draft.impression == (best[:1] if says_normal else best)
 
@@ -197,9 +197,9 @@ def test_select_stops_at_no_finding(
 def test_top_k_is_the_sorted_head(
     make_bundle: Callable[..., Bundle], index: SentenceIndex, k: int
 ) -> None:
-    method_input = given(make_bundle(), index, {}, k=k)
-    draft = get_method("top-k").compose(method_input)
-    order = np.argsort(-method_input.scores, kind="stable")[:k]
+    bundle = make_bundle()
+    draft = drafted("top-k", bundle, index, {}, k=k)
+    order = np.argsort(-index.scores(encoded(bundle, {})), kind="stable")[:k]
     assert [hit.row for hit in draft.impression] == list(order)
 
 
@@ -208,19 +208,19 @@ def test_report_needs_reports_and_the_others_sentences(
 ) -> None:
     bundle = make_bundle()
     reports, sentences = make_index(ROWS, unit="report"), make_index(ROWS)
-    draft = get_method("report").compose(given(bundle, reports, {}))
+    draft = drafted("report", bundle, reports, {})
     assert len(draft.impression) == 1
     for name in METHODS:
         wrong = sentences if name == "report" else reports
         with pytest.raises(MethodError, match="cxr-index build --unit"):
-            get_method(name).compose(given(bundle, wrong, {}))
+            get_method(name)(bundle, wrong, 6)
 
 
 def test_a_retrieved_comparison_is_pointed_out(
     make_bundle: Callable[..., Bundle], make_index: Callable[..., SentenceIndex]
 ) -> None:
     index = make_index([ROWS[7]])
-    draft = get_method("top-k").compose(given(make_bundle(), index, {}))
+    draft = drafted("top-k", make_bundle(), index, {})
     assert any("earlier study" in note for note in draft.notes)
 
 

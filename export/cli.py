@@ -1,68 +1,172 @@
 """``cxr-export``: a checkpoint in, a verified bundle out."""
 
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from cxr_edge.errors import CxrEdgeError
-from cxr_edge.export.registry import ARCHITECTURES, spec_builder
+from cxr_edge.export.registry import ARCHITECTURES, listing, spec_builder
+
+if TYPE_CHECKING:
+    from cxr_edge.export.precision import Precision
+
+_FILE = click.Path(path_type=Path)
 
 
 @click.command()
 @click.option("--model", help="Architecture; see --list.")
 @click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path),
-    help="Trained weights. Without it, the weights this package carries.",
+    "--checkpoint", type=_FILE, help="Trained weights. Without it, those this package carries."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Directory of the bundle to create.")
+@click.option("--tokenizer", type=_FILE, help="Vocabulary of the text network; see --list.")
+@click.option("--out", type=_FILE, help="Directory of the bundle to create.")
+@click.option(
+    "--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True
+)
+@click.option(
+    "--calibration", type=_FILE, help="Folder of real chest radiographs; needed below fp32."
+)
 @click.option(
     "--images",
-    type=click.Path(path_type=Path),
+    type=_FILE,
     multiple=True,
     help="Real pictures (DICOM, PNG, JPEG) to compare on as well; may be repeated.",
 )
+@click.option("--force", is_flag=True, help="Write the bundle, stamped, though the gate failed.")
 @click.option("--replace", is_flag=True, help="Put the bundle in the place of an older one.")
-@click.option("--list", "listing", is_flag=True, help="Name the architectures and stop.")
+@click.option(
+    "--sign", type=_FILE, metavar="KEY.pem", help="Sign the bundle; alone with --out, an older one."
+)
+@click.option("--list", "listed", is_flag=True, help="Name the architectures and stop.")
+@click.option("--check", type=_FILE, metavar="FILE", help="Say what a checkpoint is and stop.")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
 def main(
     model: str | None,
     checkpoint: Path | None,
+    tokenizer: Path | None,
     out: Path | None,
+    precision: str,
+    calibration: Path | None,
     images: tuple[Path, ...],
+    force: bool,
     replace: bool,
-    listing: bool,
+    sign: Path | None,
+    listed: bool,
+    check: Path | None,
+    as_json: bool,
 ) -> None:
     """Export a network to ONNX, compare it with its torch reference, and write a bundle.
 
     A bundle is written only when every output agrees; the comparison is kept in bundle.json.
     """
-    if listing:
-        for name, (_, summary) in sorted(ARCHITECTURES.items()):
-            click.echo(f"{name:12} {summary}")
-        return
-    if model is None or out is None:
-        raise click.UsageError("--model and --out are needed; --list names the models")
     try:
-        _export(model, checkpoint, out, images, replace)
+        if listed:
+            entries = [entry.to_json() for entry in ARCHITECTURES.values()]
+            click.echo(json.dumps(entries, indent=2) if as_json else listing())
+        elif check is not None:
+            _check(check, as_json)
+        elif model is not None and out is not None:
+            chosen = cast("Precision", precision)
+            _require_key(sign)
+            _export(model, checkpoint, tokenizer, out, chosen, calibration, images, force, replace)
+            _finish(out, sign, as_json)
+        elif sign is not None and out is not None:
+            _finish(out, sign, as_json)
+        else:
+            raise click.UsageError("--model and --out are needed; --list names the models")
     except CxrEdgeError as error:
         click.echo(f"cxr-export: {error}", err=True)
         sys.exit(1)
 
 
-def _export(
-    model: str, checkpoint: Path | None, out: Path, images: tuple[Path, ...], replace: bool
-) -> None:
-    from cxr_edge.export.exporter import export_bundle, preprocessed
+def _check(path: Path, as_json: bool) -> None:
+    from cxr_edge.export.check import describe, render
 
-    spec = spec_builder(model)(checkpoint)
-    pictures = preprocessed(images, spec.recipe) if images else None
-    bundle = export_bundle(spec, out, pictures, replace=replace)
+    found = describe(path)
+    click.echo(json.dumps(found, indent=2) if as_json else render(found))
+    if not found["fits"]:
+        sys.exit(1)
+
+
+def _require_key(key: Path | None) -> None:
+    """Find out before the export, not behind it, that a key cannot sign."""
+    if key is not None:
+        from cxr_edge.export.sign import private_key
+
+        private_key(key)
+
+
+def _export(
+    model: str,
+    checkpoint: Path | None,
+    tokenizer: Path | None,
+    out: Path,
+    precision: "Precision",
+    calibration: Path | None,
+    images: tuple[Path, ...],
+    force: bool,
+    replace: bool,
+) -> None:
+    build = spec_builder(model)
+    from cxr_edge.export.calibration import calibration_pictures, preprocessed
+    from cxr_edge.export.exporter import export_bundle
+
+    spec = build(checkpoint, tokenizer)
+    bundle = export_bundle(
+        spec,
+        out,
+        preprocessed(images, spec.recipe) if images else None,
+        precision=precision,
+        calibration=calibration_pictures(calibration, spec.recipe) if calibration else None,
+        force=force,
+        replace=replace,
+    )
     for role, record in sorted(bundle.manifest["parity"].items()):
-        for output, figures in sorted(record["outputs"].items()):
+        _show(role, record)
+    for warning in bundle.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _show(role: str, record: dict[str, Any]) -> None:
+    """One line on standard error for each thing that was compared."""
+    for output, figures in sorted(record["outputs"].items()):
+        if figures["comparable"]:
+            cosine = f", min cosine {figures['min_cosine']:.7f}" if "min_cosine" in figures else ""
             click.echo(
-                f"{role}.{output}: max abs error {figures['max_abs_error']:.2g}, "
-                f"min cosine {figures['min_cosine']:.7f}, spread {figures['spread']:.2g}",
+                f"{role}.{output}: {figures['status']}, max abs error "
+                f"{figures['max_abs_error']:.2g}, max relative error "
+                f"{figures['max_relative_error']:.2g}{cosine}, spread {figures['spread']:.2g}",
                 err=True,
             )
-    click.echo(bundle.directory)
+    for output, figures in sorted(record["agreement"].items()):
+        click.echo(
+            f"{role}.{output}: {figures['status']}, {figures['check']} {figures['value']:.4g} "
+            f"(limit {figures['limit']:g})",
+            err=True,
+        )
+    if "range" in record:
+        widest = record["range"]
+        click.echo(
+            f"{role}: largest FP16 value {widest['largest']:.4g} in {widest['tensor']} "
+            f"(limit {widest['limit']:g})",
+            err=True,
+        )
+
+
+def _finish(out: Path, key: Path | None, as_json: bool) -> None:
+    from cxr_edge.bundle import Bundle
+
+    if key is not None:
+        from cxr_edge.export.sign import sign_bundle
+
+        sign_bundle(out, key)
+    bundle = Bundle.load(out)
+    if as_json:
+        about = {name: bundle.manifest[name] for name in ("name", "space", "precision", "parity")}
+        written = {"bundle": str(bundle.directory), "sha256": bundle.digest, **about}
+        click.echo(json.dumps(written, indent=2))
+    else:
+        click.echo(bundle.directory)

@@ -1,91 +1,31 @@
 """From an ``ExportSpec`` to a bundle: trace, check, write."""
 
-import logging
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.bundle import Bundle, write_bundle
-from cxr_edge.dicom import StudyReader
-from cxr_edge.export.parity import check_parity
+from cxr_edge.errors import CheckpointError, ParityError
+from cxr_edge.export.agreement import checks_of
+from cxr_edge.export.calibration import Feed, largest_in_half, require_half_range
+from cxr_edge.export.parity import LOWERED, check_parity
+from cxr_edge.export.precision import Precision, fold_casts, quantise, trace
 from cxr_edge.export.spec import ExportSpec, GraphSpec
-from cxr_edge.preprocess import Recipe, apply
 
-if TYPE_CHECKING:
-    from onnx import ModelProto
-
-OPSET = 20
-
-
-def trace(spec: GraphSpec) -> bytes:
-    """One network as a serialised ONNX model with a dynamic batch, FP32 in and out."""
-    import torch
-
-    example = tuple(torch.from_numpy(a) for a in spec.samples(2, np.random.default_rng(0)))
-    batch = torch.export.Dim("batch", min=1, max=4096)
-    named = {name for axes in spec.axes.values() for name in axes.values()}
-    lengths = {name: torch.export.Dim(name, min=1, max=4096) for name in sorted(named)}
-    shapes = tuple(
-        {0: batch, **{axis: lengths[name] for axis, name in spec.axes.get(input_, {}).items()}}
-        for input_ in spec.inputs
-    )
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            spec.module,
-            example,
-            input_names=list(spec.inputs),
-            output_names=list(spec.outputs),
-            dynamic_shapes=shapes,
-            opset_version=OPSET,
-            dynamo=True,
-            optimize=True,
-            verbose=False,
-        )
-    assert program is not None
-    model = program.model_proto
-    _forget_source(model)
-    return bytes(model.SerializeToString(deterministic=True))
-
-
-def _forget_source(model: "ModelProto") -> None:
-    """Drop stack traces and local paths, so that the same weights give the same bytes anywhere."""
-    model.doc_string = ""
-    model.graph.doc_string = ""
-    del model.metadata_props[:]
-    del model.graph.metadata_props[:]
-    for part in (
-        *model.graph.node,
-        *model.graph.input,
-        *model.graph.output,
-        *model.graph.value_info,
-        *model.graph.initializer,
-    ):
-        part.doc_string = ""
-        del part.metadata_props[:]
-
-
-def preprocessed(paths: Sequence[Path], recipe: Mapping[str, Any]) -> NDArray[np.float32]:
-    """Real pictures as the network will see them: float32 (N, C, S, S).
-
-    Raises:
-        StudyError: a picture cannot be read.
-    """
-    steps = Recipe.from_json(recipe)
-    with StudyReader() as reader:
-        return np.concatenate([apply(steps, reader.read(str(path)).image) for path in paths])
+Images = NDArray[np.float32]
 
 
 def export_bundle(
     spec: ExportSpec,
     out: Path,
-    images: NDArray[np.float32] | None = None,
+    images: Images | None = None,
     *,
+    precision: Precision = "fp32",
+    calibration: Images | None = None,
+    force: bool = False,
     replace: bool = False,
 ) -> Bundle:
     """Trace every network, pass the parity gate, and write the bundle whole or not at all.
@@ -94,32 +34,49 @@ def export_bundle(
         spec: what to export.
         out: directory to create.
         images: float32 (N, C, S, S), real pictures preprocessed by the recipe, for the gate.
+        precision: of the networks. INT8 is the image network's alone: calibrating it takes real
+            inputs, and there are no texts among them; the others stay in FP32.
+        calibration: as ``images``, needed below FP32. For FP16 all of them must stay within its
+            range. For INT8 every second one sets the scales and the gate judges by the rest.
+        force: write the bundle although the gate failed, and stamp it so that every report says so.
         replace: put the bundle in the place of an older one.
 
     Raises:
-        ParityError: a graph does not agree with its reference; nothing was written.
+        ParityError: everything in which a graph does not agree with its reference, or a tensor that
+            FP16 cannot hold; nothing was written.
+        CheckpointError: INT8 was asked of an architecture without an image network, or a precision
+            below FP32 without pictures.
         OutputError: ``out`` exists or cannot be written.
     """
+    _require_possible(spec, precision, calibration)
+    judged = _judged_by(images, calibration, precision)
     files: dict[str, bytes] = dict(spec.files)
     networks: dict[str, Any] = {}
     parity: dict[str, Any] = {}
     for graph in spec.graphs:
-        content = trace(graph)
-        parity[graph.role] = check_parity(graph, content, spec.tolerance, images)
+        made = "fp32" if precision == "int8" and graph.role != "image" else precision
+        content, record = _made(graph, made, calibration)
+        tolerance = LOWERED.get(made, spec.tolerance)
+        checked = check_parity(graph, content, tolerance, judged, checks_of(spec, graph))
+        parity[graph.role] = {**checked, **record}
         file = f"{graph.role}.onnx"
         files[file] = content
         networks[graph.role] = {
             "file": file,
             "inputs": list(graph.inputs),
             "outputs": list(graph.outputs),
+            "precision": made,
         }
+    failures = [line for record in parity.values() for line in record["failures"]]
+    if failures and not force:
+        raise ParityError(f"{'; '.join(failures)}; nothing written")
     manifest = {
         "name": spec.name,
         "architecture": spec.architecture,
         "space": spec.space,
         "metric": spec.metric,
         "dimension": spec.dimension,
-        "precision": "fp32",
+        "precision": precision,
         "networks": networks,
         "recipe": dict(spec.recipe),
         "tokenizer": dict(spec.tokenizer),
@@ -127,4 +84,66 @@ def export_bundle(
         "parity": parity,
         "provenance": dict(spec.provenance),
     }
+    warnings = list(_stamps(parity, failures))
+    if warnings:
+        manifest["warnings"] = warnings
     return write_bundle(out, manifest, files, replace=replace)
+
+
+def _require_possible(spec: ExportSpec, precision: Precision, calibration: Images | None) -> None:
+    pictured = any(graph.role == "image" for graph in spec.graphs)
+    if precision == "int8" and not pictured:
+        raise CheckpointError(
+            f"{spec.architecture} has no image network, which INT8 is for; export it with "
+            "--precision fp32 or fp16"
+        )
+    if precision != "fp32" and pictured and calibration is None:
+        raise CheckpointError(
+            f"--precision {precision} needs --calibration: a folder of real chest radiographs"
+        )
+
+
+def _judged_by(
+    images: Images | None, calibration: Images | None, precision: Precision
+) -> Images | None:
+    """Real pictures for the gate: never one that INT8 was calibrated on."""
+    held_out = None if calibration is None else calibration[1::2]
+    kept = calibration if precision != "int8" else held_out
+    found = [pictures for pictures in (images, kept) if pictures is not None]
+    return np.concatenate(found) if found else None
+
+
+def _made(
+    graph: GraphSpec, precision: Precision, calibration: Images | None
+) -> tuple[bytes, dict[str, Any]]:
+    """One network in a precision, and what to record of how it was made."""
+    if precision == "fp16":
+        content = trace(graph, half=True)
+        largest = largest_in_half(content, _feeds(graph, calibration))
+        return fold_casts(content), {"range": require_half_range(graph.role, largest)}
+    content = trace(graph)
+    if precision == "int8":
+        assert calibration is not None
+        pictures = calibration[::2]
+        return quantise(content, graph.inputs[0], pictures), {"calibrated_on": len(pictures)}
+    return content, {}
+
+
+def _feeds(graph: GraphSpec, calibration: Images | None) -> Iterator[Feed]:
+    """Samples, and for the image network real pictures, one run each."""
+    yield dict(zip(graph.inputs, graph.samples(4, np.random.default_rng(4)), strict=True))
+    if calibration is not None and graph.role == "image":
+        for picture in calibration:
+            yield {graph.inputs[0]: picture[None]}
+
+
+def _stamps(parity: Mapping[str, Mapping[str, Any]], failures: list[str]) -> Iterator[str]:
+    """What every report made with the bundle has to say of its gate."""
+    if failures:
+        yield f"The bundle was exported although its parity gate failed: {'; '.join(failures)}."
+    for role, record in parity.items():
+        if record["not_judged"] and not record["failures"]:
+            yield (
+                f"The parity of the bundle's {role} network could not be judged: its "
+                f"{', '.join(record['not_judged'])} hardly differ from input to input."
+            )

@@ -184,7 +184,7 @@ _TABLE = (
         "Clinically accurate generation (Liu et al., MLHC 2019): DenseNet-121 and two LSTMs",
         None,
         "224 x 224 pixels, 3 channels",
-        "1024, cosine; sentences and words by two more graphs",
+        "from the weights (256 or 512), cosine; sentences and words by two more graphs",
         "a state dict with the keys of ysmiura/ifcc's re-implementation",
         "other",
         _model("liu2019"),

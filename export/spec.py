@@ -38,18 +38,22 @@ class GraphSpec:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What the parity gate accepts.
+    """What the parity gate accepts of an FP32 graph.
 
     Attributes:
-        absolute: largest difference of any output value.
+        absolute: largest difference of any output value; of outputs whose root mean square is above
+            one, in units of it.
+        relative: largest length of a row's difference, by the mean length of a row.
         cosine: smallest cosine between a row of the reference's output and of the graph's.
-        spread: smallest standard deviation over a batch, averaged over columns: a graph that
-            answers every input alike agrees with a reference that does, and both are wrong.
+        spread: largest standard deviation over the rows, in units as ``absolute``, of an output
+            that counts as the same for every input. A graph that answers every input alike agrees
+            with a reference that does, and both are wrong.
     """
 
     absolute: float = 1e-4
+    relative: float = 1e-3
     cosine: float = 0.99999
-    spread: float = 1e-4
+    spread: float = 1e-7
 
 
 @dataclass(frozen=True)

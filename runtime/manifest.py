@@ -17,6 +17,9 @@ from typing import Any
 
 from cxr_edge.errors import CxrEdgeError, OutputError
 
+SIGNATURE_SUFFIX = ".sig"
+"""Ends the name of the one file that may stand beside a manifest unlisted: its signature."""
+
 _MANIFEST_LIMIT = 16 * 2**20
 _PART = 4 * 2**20
 
@@ -87,7 +90,7 @@ def _check_listing(
 ) -> None:
     expected = {*files, manifest}
     present = {path.name for path in directory.iterdir()}
-    for name in sorted(present - expected):
+    for name in sorted(present - expected - {f"{manifest}{SIGNATURE_SUFFIX}"}):
         raise error(
             f"{directory / name} does not belong there: {manifest} does not list it; remove it"
         )

@@ -110,7 +110,7 @@ class ImageTower(nn.Module):
         Returns:
             ``embedding`` float32 (N, P), L2-normalised, and ``probabilities`` float32 (N, 14).
         """
-        unprompted = self.head.unprompted(self.trunk(pixels))
+        unprompted = self.head.unprompted(self.trunk(pixels)).float()
         return F.normalize(unprompted, dim=1), torch.sigmoid(self.head.logits(unprompted))
 
 
@@ -135,7 +135,7 @@ class TextTower(nn.Module):
 
     def forward(self, bag: Tensor) -> Tensor:
         """float32 (N, V) from the tokenizer -> float32 (N, P), L2-normalised."""
-        return F.normalize(self.head.unprompted(self.body(bag)), dim=1)
+        return F.normalize(self.head.unprompted(self.body(bag)).float(), dim=1)
 
 
 class Dcclip(nn.Module):
@@ -238,8 +238,10 @@ def load_weights(path: Path) -> DcclipWeights:
         ) from None
 
 
-def export_spec(checkpoint: Path | None) -> ExportSpec:
+def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> ExportSpec:
     """What the exporter needs: of the given checkpoint, or of the embedded default.
+
+    The tokenizer is inside the checkpoint, so ``tokenizer`` is not used.
 
     Raises:
         CheckpointError: see :func:`load_weights`.

@@ -51,6 +51,13 @@ if TYPE_CHECKING:
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Processors (default: all this process may use)."
 )
+@click.option(
+    "--require-signature",
+    "public_key",
+    type=click.Path(),
+    metavar="PUBKEY.pem",
+    help="Accept only a bundle that the owner of this key has signed.",
+)
 @click.version_option(__version__, prog_name="cxr-run")
 def run(
     studies: tuple[str, ...],
@@ -63,6 +70,7 @@ def run(
     method: str | None,
     k: int,
     threads: int | None,
+    public_key: str | None,
 ) -> None:
     """Draft the report of each STUDY: a DICOM file, a folder, a zip, or - for standard input.
 
@@ -82,7 +90,13 @@ def run(
     from cxr_edge.pipeline import Pipeline
 
     with Pipeline.load(
-        bundle, index, engine=engine, method=method, k=k, threads=threads
+        bundle,
+        index,
+        engine=engine,
+        method=method,
+        k=k,
+        threads=threads,
+        public_key=public_key,
     ) as pipeline:
         results = _results(pipeline, studies, picture=form == "html")
         if several and sys.stderr.isatty():

@@ -20,7 +20,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.exporter import trace
+from cxr_edge.export.precision import trace
 from cxr_edge.export.models.albef_xrem import (
     AlbefConfig,
     AlbefVisual,

@@ -26,7 +26,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.exporter import trace
+from cxr_edge.export.precision import trace
 from cxr_edge.export.models.biovil import BiovilConfig
 from cxr_edge.export.models.biovil_t import (
     RECIPE,

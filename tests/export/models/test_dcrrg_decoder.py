@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from cxr_edge.decoding import CachedDecoder
 from cxr_edge.engines import onnxruntime_cpu
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.exporter import trace
+from cxr_edge.export.precision import trace
 from cxr_edge.export.models.dcrrg_decoder import (
     Decoder,
     DecoderConfig,

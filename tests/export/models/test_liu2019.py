@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from cxr_edge.decoding import SentenceDecoder
 from cxr_edge.engines import onnxruntime_cpu
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.exporter import trace
+from cxr_edge.export.precision import trace
 from cxr_edge.export.models import liu2019
 from cxr_edge.export.models.defaults import smooth_pictures
 from cxr_edge.export.models.densenet import DenseConfig, DenseFeatures, by_position

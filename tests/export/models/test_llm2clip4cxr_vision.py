@@ -24,7 +24,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.exporter import trace
+from cxr_edge.export.precision import trace
 from cxr_edge.export.models.defaults import smooth_pictures
 from cxr_edge.export.models.eva02 import Eva02, Eva02Config, rotary_tables
 from cxr_edge.export.models.llm2clip4cxr_vision import RECIPE, export_spec, load, read

@@ -21,7 +21,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.exporter import trace
+from cxr_edge.export.precision import trace
 from cxr_edge.export.models.medclip_rn50 import (
     RECIPE,
     MedclipConfig,

@@ -18,7 +18,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.exporter import trace
+from cxr_edge.export.precision import trace
 from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig
 from cxr_edge.export.models.resnet18_baseline import RECIPE, Baseline, export_spec, load, read
 from cxr_edge.preprocess import apply

@@ -14,6 +14,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.blas import one_blas_thread
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom import StudyReader
 from cxr_edge.engines import Engine, load_engine
@@ -136,43 +137,50 @@ class Pipeline:
             CxrEdgeError: in one line, why there is no report.
         """
         started = perf_counter()
-        study = self._reader.read(path)
+        study = self.read(path)
         return self.draft(study, read_ms=_since(started), picture=picture)
 
     def run_all(
         self, path: SourcePath, *, picture: bool = False
     ) -> Iterator[Report | StudyFailure]:
         """Draft one report per study under a path; a study that fails is returned as such."""
-        started = perf_counter()
-        for study in self._reader.studies(path):
-            if isinstance(study, StudyFailure):
-                yield study
-            else:
+        studies = self._reader.studies(path)
+        while True:
+            started = perf_counter()
+            with one_blas_thread():
+                study = next(studies, None)
+            if study is None:
+                return
+            if isinstance(study, Study):
                 try:
                     yield self.draft(study, read_ms=_since(started), picture=picture)
                 except CxrEdgeError as problem:
                     yield StudyFailure(study.path, str(problem))
-            started = perf_counter()
+            else:
+                yield study
 
     def read(self, path: SourcePath) -> Study:
         """Read one study without drafting; see ``run`` for what a path may be."""
-        return self._reader.read(path)
+        with one_blas_thread():
+            return self._reader.read(path)
 
     def encode(self, study: Study) -> Encoding:
         """The embedding and the observation probabilities of one study's picture."""
-        return self._encode(apply(self.bundle.recipe, study.image))
+        with one_blas_thread():
+            return self._encode(apply(self.bundle.recipe, study.image))
 
     def draft(self, study: Study, *, read_ms: float = 0.0, picture: bool = False) -> Report:
         """Draft the report of a study that was read already; ``read_ms`` goes into the timings."""
         marks = [perf_counter()]
-        tensor = apply(self.bundle.recipe, study.image)
-        marks.append(perf_counter())
-        encoding = self._encode(tensor)
-        marks.append(perf_counter())
-        scores = self.index.scores(encoding)
-        marks.append(perf_counter())
-        draft = self._method.compose(encoding, scores)
-        marks.append(perf_counter())
+        with one_blas_thread():
+            tensor = apply(self.bundle.recipe, study.image)
+            marks.append(perf_counter())
+            encoding = self._encode(tensor)
+            marks.append(perf_counter())
+            scores = self.index.scores(encoding)
+            marks.append(perf_counter())
+            draft = self._method.compose(encoding, scores)
+            marks.append(perf_counter())
         spans = {"read": read_ms}
         for stage, begin, end in zip(
             ("preprocess", "encode", "search", "compose"), marks[:-1], marks[1:], strict=True

@@ -14,6 +14,7 @@ ALLOWED = {
     "numpy",
     "pydicom",
     "click",
+    "threadpoolctl",
     "onnxruntime",
     "flatbuffers",
     "protobuf",

@@ -1,14 +1,13 @@
 """``cxr-bench``: what it costs and how good it is, measured on this machine."""
 
-import sys
-
 import click
 
 from cxr_edge import __version__
+from cxr_edge.benchmarks.exports import exports
 from cxr_edge.benchmarks.labeler import labeler
 from cxr_edge.benchmarks.stages import stages
 from cxr_edge.benchmarks.startup import startup
-from cxr_edge.errors import CxrEdgeError
+from cxr_edge.cli.guard import one_line_errors
 
 
 @click.group()
@@ -20,12 +19,10 @@ def bench() -> None:
 bench.add_command(stages)
 bench.add_command(startup)
 bench.add_command(labeler)
+bench.add_command(exports)
 
 
 def main() -> None:
     """Entry point of ``cxr-bench``."""
-    try:
+    with one_line_errors("cxr-bench", "export"):
         bench(prog_name="cxr-bench")
-    except CxrEdgeError as problem:
-        click.echo(f"cxr-bench: {problem}", err=True)
-        sys.exit(1)

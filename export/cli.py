@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from cxr_edge.errors import CxrEdgeError
+from cxr_edge.cli.guard import one_line_errors
 from cxr_edge.export.registry import ARCHITECTURES, listing, spec_builder
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def main(
 
     A bundle is written only when every output agrees; the comparison is kept in bundle.json.
     """
-    try:
+    with one_line_errors("cxr-export", "export"):
         if listed:
             entries = [entry.to_json() for entry in ARCHITECTURES.values()]
             click.echo(json.dumps(entries, indent=2) if as_json else listing())
@@ -77,9 +77,6 @@ def main(
             _finish(out, sign, as_json)
         else:
             raise click.UsageError("--model and --out are needed; --list names the models")
-    except CxrEdgeError as error:
-        click.echo(f"cxr-export: {error}", err=True)
-        sys.exit(1)
 
 
 def _check(path: Path, as_json: bool) -> None:

@@ -1,13 +1,12 @@
 """``cxr-index build | inspect | verify``."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
 from cxr_edge import __version__
-from cxr_edge.errors import CxrEdgeError
+from cxr_edge.cli.guard import one_line_errors
 from cxr_edge.labels import OBSERVATIONS, Mention
 
 
@@ -105,8 +104,5 @@ def verify(directory: Path, bundle: str | None) -> None:
 
 def main() -> None:
     """Entry point of ``cxr-index``."""
-    try:
+    with one_line_errors("cxr-index", "index"):
         index(prog_name="cxr-index")
-    except CxrEdgeError as problem:
-        click.echo(f"cxr-index: {problem}", err=True)
-        sys.exit(1)

@@ -1,42 +1,22 @@
 """``cxr-train``: recipes that turn image-report pairs into weights, and figures about them."""
 
-import functools
 import json
 import os
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import ParamSpec
 
 import click
 
-from cxr_edge.errors import CxrEdgeError
+from cxr_edge.cli.guard import one_line_errors
 from cxr_edge.training.tune import drafts_command, tune_command
-
-Arguments = ParamSpec("Arguments")
-
-
-def one_line_errors(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
-    """A problem the user can act on is one line on standard error and exit code 1."""
-
-    @functools.wraps(command)
-    def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except CxrEdgeError as error:
-            click.echo(f"cxr-train: {error}", err=True)
-            sys.exit(1)
-
-    return guarded
 
 
 @click.group()
-def main() -> None:
+def train() -> None:
     """Train the networks of cxr-edge and measure them."""
 
 
-@main.command()
+@train.command()
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -61,7 +41,6 @@ def main() -> None:
     default=None,
     help="Processors to use. [default: those this process may use]",
 )
-@one_line_errors
 def dcclip(
     data: Path,
     arch: str,
@@ -97,7 +76,7 @@ def dcclip(
     click.echo(run_dcclip(data, recipe, out, init=init, resume=resume))
 
 
-@main.command()
+@train.command()
 @click.option("--bundle", type=click.Path(path_type=Path), required=True)
 @click.option(
     "--data",
@@ -108,7 +87,6 @@ def dcclip(
 @click.option("--split", type=click.Choice(["valid", "train"]), default="valid", show_default=True)
 @click.option("--resamples", type=click.IntRange(100), default=1000, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output, not a table.")
-@one_line_errors
 def evaluate(bundle: Path, data: Path, split: str, resamples: int, as_json: bool) -> None:
     """AUROC per observation of a bundle, with bootstrap intervals."""
     from cxr_edge.training.evaluate import evaluate_bundle, markdown
@@ -117,5 +95,11 @@ def evaluate(bundle: Path, data: Path, split: str, resamples: int, as_json: bool
     click.echo(json.dumps(result, indent=2) if as_json else markdown(result))
 
 
-main.add_command(tune_command)
-main.add_command(drafts_command)
+train.add_command(tune_command)
+train.add_command(drafts_command)
+
+
+def main() -> None:
+    """Entry point of ``cxr-train``."""
+    with one_line_errors("cxr-train", "train"):
+        train(prog_name="cxr-train")

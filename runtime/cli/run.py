@@ -9,6 +9,7 @@ import click
 
 from cxr_edge import __version__
 from cxr_edge.cli.doctor import doctor
+from cxr_edge.cli.guard import one_line_errors
 from cxr_edge.cli.output import Destination, Sink
 from cxr_edge.engines import ENGINES
 from cxr_edge.errors import CxrEdgeError
@@ -126,8 +127,5 @@ def main() -> None:
     command: click.Command = run
     if arguments[:1] == ["doctor"]:
         command, arguments = doctor, arguments[1:]
-    try:
+    with one_line_errors("cxr-run", "cpu"):
         command.main(arguments, prog_name="cxr-run")
-    except CxrEdgeError as problem:
-        click.echo(f"cxr-run: {problem}", err=True)
-        sys.exit(1)

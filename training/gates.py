@@ -30,7 +30,7 @@ MIN_AUROC_BOUND = 0.55
 second, or a lower bootstrap bound (2.5 %) under the third."""
 
 MIN_PRECISION = 0.25
-"""An observation is also muted when its tuned gate asserts it wrongly more often than this allows."""
+"""An observation is also muted when its tuned gate is right less often than this."""
 
 CLEAR_SENSITIVITY = 0.95
 """A draft denies an observation only where at least this share of the positives lies above."""

@@ -27,6 +27,8 @@ from cxr_edge.types import Attribute
 MANIFEST = "bundle.json"
 SCHEMA = "cxr-edge/bundle/1"
 METRICS = ("cosine", "inner_product")
+_NO_PICTURES = {"tone": "voi", "steps": [{"op": "repeat", "channels": 1}]}
+"""Stands for the recipe of a bundle of text networks alone, which has none; changes nothing."""
 UNOBSERVED = (
     "This image encoder does not estimate observations: the probability of 0.5 shown for each of "
     "the fourteen means unknown."
@@ -176,8 +178,7 @@ def _parse(directory: Path, manifest: Mapping[str, Any]) -> Bundle:
             dimension=int(manifest["dimension"]),
             precision=str(manifest["precision"]),
             networks={role: _network(role, n) for role, n in manifest["networks"].items()},
-            # A bundle of text networks alone has no recipe; one that changes nothing stands for it.
-            recipe=Recipe.from_json(manifest["recipe"] or {"tone": "voi", "steps": []}),
+            recipe=Recipe.from_json(manifest["recipe"] or _NO_PICTURES),
             gates=tuple(_gate(manifest["observations"][name]) for name in OBSERVATIONS),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:

@@ -46,7 +46,9 @@ def test_resnet50_has_the_published_keys(shared_data: Path) -> None:
     if not table.is_file():
         pytest.skip(f"published keys are not here: {table} is missing")
     with table.open() as lines:
-        rows = [row for row in csv.reader(lines, delimiter="\t") if row and not row[0].startswith("#")]
+        rows = [
+            row for row in csv.reader(lines, delimiter="\t") if row and not row[0].startswith("#")
+        ]
     published = {row[0] for row in rows if not row[0].startswith("fc.")}
     assert set(ResNet50().state_dict()) == published
 

@@ -20,7 +20,6 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models.albef_xrem import (
     AlbefConfig,
     AlbefVisual,
@@ -29,6 +28,7 @@ from cxr_edge.export.models.albef_xrem import (
     read,
     recipe,
 )
+from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import Recipe, apply
 
 SMALL = AlbefConfig(size=64, patch=16, width=128, depth=2, hidden=192, projection=24)

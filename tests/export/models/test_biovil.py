@@ -22,9 +22,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models.biovil import RECIPE, BiovilConfig, BiovilImage, export_spec, load, read
 from cxr_edge.export.models.plain_resnet import TrunkConfig
+from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import apply
 
 SMALL = BiovilConfig(TrunkConfig(True, 8, (4, 8, 8, 16), (1, 1, 1, 2)), 12, 10)

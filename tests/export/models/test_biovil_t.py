@@ -26,7 +26,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models.biovil import BiovilConfig
 from cxr_edge.export.models.biovil_t import (
     RECIPE,
@@ -38,6 +37,7 @@ from cxr_edge.export.models.biovil_t import (
 )
 from cxr_edge.export.models.plain_resnet import TrunkConfig
 from cxr_edge.export.models.temporal_pooler import HEADS, sine_positions
+from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import apply
 
 TRUNK = TrunkConfig(True, 8, (4, 8, 8, 16), (1, 1, 1, 1))

@@ -11,11 +11,11 @@ import torch
 from half_precision import under_autocast
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models import chexbert
 from cxr_edge.export.models.bert import BertConfig
 from cxr_edge.export.models.chexbert import CheXbert
 from cxr_edge.export.parity import check_parity
+from cxr_edge.export.precision import trace
 from cxr_edge.labels import OBSERVATIONS
 from cxr_edge.tokenizers.wordpiece import WordPieceTokenizer
 

@@ -24,7 +24,6 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models.convirt import (
     RECIPE,
     Convirt,
@@ -34,6 +33,7 @@ from cxr_edge.export.models.convirt import (
     read,
 )
 from cxr_edge.export.models.plain_resnet import TrunkConfig
+from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import apply
 
 SMALL = ConvirtConfig(TrunkConfig(True, 8, (4, 8, 8, 16), (1, 2, 1, 2)), (64, 48, 20))

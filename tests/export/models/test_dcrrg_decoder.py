@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from cxr_edge.decoding import CachedDecoder
 from cxr_edge.engines import onnxruntime_cpu
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models.dcrrg_decoder import (
     Decoder,
     DecoderConfig,
@@ -27,6 +26,7 @@ from cxr_edge.export.models.dcrrg_decoder import (
 )
 from cxr_edge.export.models.dcrrg_image import ImageConfig, PromptedImage
 from cxr_edge.export.models.plain_resnet import TrunkConfig
+from cxr_edge.export.precision import trace
 
 SMALL = DecoderConfig(
     width=128,

@@ -22,9 +22,9 @@ from image_towers import (
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models.gloria import RECIPE, GloriaConfig, GloriaImage, export_spec, load, read
 from cxr_edge.export.models.plain_resnet import TrunkConfig
+from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import apply
 
 SMALL = GloriaConfig(TrunkConfig(True, 8, (4, 8, 8, 16), (1, 1, 2, 1)), 24)

@@ -27,11 +27,11 @@ from torch.nn import functional as F
 from cxr_edge.decoding import SentenceDecoder
 from cxr_edge.engines import onnxruntime_cpu
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models import liu2019
 from cxr_edge.export.models.defaults import smooth_pictures
 from cxr_edge.export.models.densenet import DenseConfig, DenseFeatures, by_position
 from cxr_edge.export.models.liu2019 import RECIPE, Writer, WriterConfig, export_spec, load, read
+from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import apply
 
 DENSE = DenseConfig(stem=8, growth=4, bottleneck=8, counts=(1, 2, 2, 1))

@@ -24,10 +24,10 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models.defaults import smooth_pictures
 from cxr_edge.export.models.eva02 import Eva02, Eva02Config, rotary_tables
 from cxr_edge.export.models.llm2clip4cxr_vision import RECIPE, export_spec, load, read
+from cxr_edge.export.precision import trace
 from cxr_edge.export.spec import GraphSpec
 from cxr_edge.preprocess import apply
 

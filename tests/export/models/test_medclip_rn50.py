@@ -21,7 +21,6 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models.medclip_rn50 import (
     RECIPE,
     MedclipConfig,
@@ -31,6 +30,7 @@ from cxr_edge.export.models.medclip_rn50 import (
     read,
 )
 from cxr_edge.export.models.plain_resnet import TrunkConfig
+from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import Recipe, apply
 
 SMALL = MedclipConfig(TrunkConfig(True, 8, (4, 8, 8, 16), (1, 2, 1, 2)), 24)

@@ -18,9 +18,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.precision import trace
 from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig
 from cxr_edge.export.models.resnet18_baseline import RECIPE, Baseline, export_spec, load, read
+from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import apply
 
 RESNET18 = TrunkConfig(False, 64, (64, 128, 256, 512), (2, 2, 2, 2))

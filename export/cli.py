@@ -17,7 +17,7 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--model", help="Architecture; see --list.")
+@click.option("--model", help="Architecture, see --list; or a .py file of your own.")
 @click.option(
     "--checkpoint", type=_FILE, help="Trained weights. Without it, those this package carries."
 )

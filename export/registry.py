@@ -6,6 +6,7 @@ To add one: write ``export/models/<name>.py`` and its entry below. See docs/expo
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -228,16 +229,37 @@ ARCHITECTURES: dict[str, Architecture] = {entry.name: entry for entry in _TABLE}
 def spec_builder(architecture: str) -> SpecBuilder:
     """The function that turns a checkpoint of an architecture into its ``ExportSpec``.
 
+    Args:
+        architecture: a name of ``ARCHITECTURES``, or the path of a Python file of one's own that
+            defines ``export_spec``. The file is run: it is the user's own program.
+
     Raises:
-        CheckpointError: no such architecture.
+        CheckpointError: no such architecture, or the file does not define it.
     """
+    if architecture.endswith(".py"):
+        return _own_builder(Path(architecture))
     if architecture not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise CheckpointError(
-            f"unknown model {architecture!r}: expected one of {known}; see cxr-export --list"
+            f"unknown model {architecture!r}: expected one of {known}, or a .py file of your own; "
+            "see cxr-export --list"
         )
     module, _, function = ARCHITECTURES[architecture].builder.partition(":")
     return cast(SpecBuilder, getattr(import_module(module), function))
+
+
+def _own_builder(path: Path) -> SpecBuilder:
+    description = spec_from_file_location(f"cxr_export_{path.stem}", path)
+    if not path.is_file() or description is None or description.loader is None:
+        raise CheckpointError(f"{path}: no such file; expected a Python file with export_spec")
+    module = module_from_spec(description)
+    description.loader.exec_module(module)
+    builder = getattr(module, "export_spec", None)
+    if not callable(builder):
+        raise CheckpointError(
+            f"{path} does not define export_spec(checkpoint, tokenizer); see docs/export.md"
+        )
+    return cast(SpecBuilder, builder)
 
 
 def listing() -> str:

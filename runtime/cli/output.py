@@ -1,5 +1,7 @@
 """Where results go: standard output, one file, or a folder with a file a study."""
 
+import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from cxr_edge.errors import CxrEdgeError, OutputError
 from cxr_edge.types import Report, StudyFailure
 from cxr_edge.writers import get_writer
 from cxr_edge.writers.atomic import write_atomically
+from cxr_edge.writers.evidence import printable
 from cxr_edge.writers.json_report import failure_line, line
 
 
@@ -25,9 +28,13 @@ class Destination:
         """Decide before any work is done, and refuse what cannot be written.
 
         Raises:
-            OutputError: the folder cannot be made, or its parent does not exist.
+            OutputError: the folder cannot be made, its parent does not exist, or standard output is
+                closed.
         """
-        if out is None:
+        if out is None or str(out) == "-":
+            # A closed descriptor swallows what is written to it; Python then has no stream at all.
+            if sys.stdout is None:
+                raise OutputError("standard output is closed; name a file with --out")
             return cls(None, False)
         folder = several or out.is_dir()
         try:
@@ -56,9 +63,14 @@ class Sink:
         self.form, self.destination = form, destination
         self.drafted = self.failed = 0
         self._writer = get_writer(form)
+        self._held: tuple[Path, bytes, str] | None = None
 
     def take_all(self, results: Iterable[Report | StudyFailure]) -> None:
-        """Write every result."""
+        """Write every result.
+
+        Raises:
+            OutputError: a result cannot be written, or several studies came for one file.
+        """
         for result in results:
             if isinstance(result, StudyFailure):
                 self._fail(result)
@@ -70,19 +82,44 @@ class Sink:
                 raise
             except CxrEdgeError as problem:
                 self._fail(StudyFailure(result.study.path, str(problem)))
+        if self._held is not None:
+            _save(*self._held)
 
     def _write(self, report: Report) -> None:
         path = self.destination.file(self.drafted + 1, self._writer.suffix)
-        if path is not None:
-            write_atomically(path, self._writer.render(report))
-            click.echo(f"{report.study.path} -> {path}", err=True)
-        elif self.form == "json":
-            click.echo(line(report))
+        study = report.study.path
+        if path is None:
+            # Bytes, so that a page that says it is UTF-8 is so under every locale.
+            whole = self.form != "json"
+            _print(self._writer.render(report) if whole else line(report).encode() + b"\n")
+            return
+        if path.exists() and os.path.exists(study) and os.path.samefile(path, study):
+            raise OutputError(f"{path} is the study itself; name another file with --out")
+        data = self._writer.render(report)
+        if self.destination.folder:
+            _save(path, data, study)
+        elif self._held is None:
+            # That standard input or a zip without the suffix holds several is known only later.
+            self._held = path, data, study
         else:
-            click.echo(self._writer.render(report).decode())
+            raise OutputError(f"there are several studies for one {path}; name a folder with --out")
 
     def _fail(self, failure: StudyFailure) -> None:
         self.failed += 1
         if self.form == "json" and self.destination.path is None:
-            click.echo(failure_line(failure))
+            _print(failure_line(failure).encode() + b"\n")
         click.echo(f"cxr-run: {failure.error}", err=True)
+
+
+def _save(path: Path, data: bytes, study: str) -> None:
+    write_atomically(path, data)
+    click.echo(f"{printable(study)} -> {printable(str(path))}", err=True)
+
+
+def _print(data: bytes) -> None:
+    try:
+        click.echo(data, nl=False)
+    except BrokenPipeError:
+        raise  # click ends quietly: the reader, such as head, has seen enough
+    except OSError as problem:
+        raise OutputError(f"cannot write to standard output: {problem.strerror}") from None

@@ -57,3 +57,12 @@ def test_listing_formats_loads_none_and_only_sr_loads_pydicom():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.split() == [b"False", b"True"]
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match="no plain file"):
+        write_atomically(pipe, b"data")
+    assert pipe.is_fifo()
+    assert os.listdir(tmp_path) == ["pipe"]

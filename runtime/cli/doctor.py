@@ -9,7 +9,7 @@ import click
 
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom.syntaxes import SYNTAXES
-from cxr_edge.engines import default_threads, probe_all
+from cxr_edge.engines import default_threads, load_engine, probe_all
 from cxr_edge.errors import CxrEdgeError
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.pipeline import locate
@@ -34,13 +34,29 @@ def _decoders() -> dict[str, tuple[bool, str]]:
     return {name: (True, "built in") if name in own else (present, detail) for name in families}
 
 
-def _parts() -> dict[str, tuple[bool, str]]:
-    """The bundle and the index a plain ``cxr-run`` would use, and whether they are sound."""
+def _engines(bundle: Bundle | None) -> dict[str, tuple[bool, str]]:
+    """What each engine says, and whether it really loads the image network of a sound bundle."""
+    answers = {name: (answer.available, answer.detail) for name, answer in probe_all().items()}
+    for name, (available, _) in answers.items():
+        if available and bundle is not None:
+            try:
+                load_engine(name, bundle.read(bundle.network("image").file), 1).close()
+            except CxrEdgeError as problem:
+                answers[name] = (False, str(problem))
+    return answers
+
+
+def _parts() -> tuple[dict[str, tuple[bool, str]], Bundle | None]:
+    """The bundle and the index a plain ``cxr-run`` would use, and whether they are sound.
+
+    The bundle is returned too where it is.
+    """
     answers = {}
-    bundle = index = None
+    bundle = sound = None
     try:
         bundle = Bundle.load(locate("bundle", None))
         bundle.verify()
+        sound = bundle
         answers["bundle"] = (True, f"{bundle.name} {bundle.digest[:12]} at {bundle.directory}")
     except CxrEdgeError as problem:
         answers["bundle"] = (False, str(problem))
@@ -51,7 +67,7 @@ def _parts() -> dict[str, tuple[bool, str]]:
         answers["index"] = (True, f"{len(index)} rows {index.digest[:12]} at {index.directory}")
     except CxrEdgeError as problem:
         answers["index"] = (False, str(problem))
-    return answers
+    return answers, sound
 
 
 @click.command(name="doctor")
@@ -62,9 +78,9 @@ def doctor(as_json: bool) -> None:
     Exits with 1 when a plain cxr-run could not draft a report here.
     """
     packages = {name: _version(name) for name in _PACKAGES}
-    engines = {name: (answer.available, answer.detail) for name, answer in probe_all().items()}
     codecs = _decoders()
-    parts = _parts()
+    parts, bundle = _parts()
+    engines = _engines(bundle)
     sound = any(ok for ok, _ in engines.values()) and all(ok for ok, _ in parts.values())
     if as_json:
         click.echo(

@@ -23,6 +23,9 @@ ENGINES: dict[str, str] = {
 """Import path by name, in the order in which ``auto`` tries them."""
 
 
+_MOST_THREADS = 1024
+
+
 def default_threads() -> int:
     """Processors this process may use: the container's share, not the machine's size."""
     if hasattr(os, "sched_getaffinity"):
@@ -50,9 +53,12 @@ def load_engine(name: str, model: bytes, threads: int | None = None) -> Engine:
         threads: processors to use; default ``default_threads()``.
 
     Raises:
-        EngineUnavailable: unknown name, or what is missing, per engine.
+        EngineUnavailable: unknown name, an absurd number of threads, or what is missing, per
+            engine.
     """
     threads = default_threads() if threads is None else threads
+    if not 1 <= threads <= _MOST_THREADS:
+        raise EngineUnavailable(f"{threads} threads were asked for; 1 to {_MOST_THREADS} are taken")
     if name == "auto":
         reasons = []
         for candidate in ENGINES:

@@ -41,11 +41,14 @@ class _Session:
     def __init__(self, model: bytes, threads: int) -> None:
         try:
             import onnxruntime as ort
-        except ImportError as problem:
+
+            options = ort.SessionOptions()
+        except Exception as problem:  # half an installation fails in any way
+            reason = " ".join(str(problem).split())[:200]
             raise EngineUnavailable(
-                f"onnxruntime does not import ({problem}); run: pip install 'cxr-edge[cpu]'"
+                f"onnxruntime does not import ({reason}); run: "
+                "pip install --force-reinstall onnxruntime"
             ) from None
-        options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
@@ -66,7 +69,7 @@ class _Session:
         return dict(zip(self._outputs, self._session.run(None, dict(inputs)), strict=True))
 
     def close(self) -> None:
-        del self._session
+        vars(self).pop("_session", None)  # a second close does nothing
 
 
 def load(model: bytes, threads: int) -> _Session:

@@ -9,8 +9,14 @@ lifted, so that other work of the host program keeps its threads.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
+
+_lock = Lock()
+_inside = 0
+_limit: Any = None
 
 
 @cache
@@ -20,6 +26,20 @@ def _libraries() -> ThreadpoolController:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keep numpy's BLAS to one thread inside the block; about 20 µs."""
-    with _libraries().limit(limits=1):
+    """Keep numpy's BLAS to one thread inside the block; about 20 µs.
+
+    The setting belongs to the process. Where blocks of several threads overlap, the first in sets
+    it and the last out lifts it; otherwise one would record the other's limit as the normal state.
+    """
+    global _inside, _limit
+    with _lock:
+        if _inside == 0:
+            _limit = _libraries().limit(limits=1)
+        _inside += 1
+    try:
         yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                _limit.restore_original_limits()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import load_engine
-from cxr_edge.errors import CorpusError
+from cxr_edge.errors import CorpusError, OutputError
 from cxr_edge.indexes.container import (
     DATA,
     MANIFEST,
@@ -70,8 +70,10 @@ def build_index(
     Raises:
         CorpusError: the corpus is empty.
         BundleError: the bundle has no text network.
-        OutputError: ``out`` exists or cannot be written.
+        OutputError: ``out`` exists, is something else than an index, or cannot be written.
     """
+    if replace and out.exists() and not (out / MANIFEST).is_file():
+        raise OutputError(f"{out} is no index and is not replaced; choose another name")
     kept: list[CorpusSentence] = []
     seen: set[str] = set()
     read = 0
@@ -82,7 +84,9 @@ def build_index(
             seen.add(key)
             kept.append(sentence)
     if not kept:
-        raise CorpusError("the corpus gave no sentence; see what was dropped, and why, above")
+        raise CorpusError(
+            "the corpus gave no sentence: it is empty, or all of it was dropped (see above)"
+        )
     arrays = _columns(kept, labeler)
     arrays["vectors"] = embed([s.text for s in kept], bundle, engine=engine, threads=threads)
     sections, _ = plan(arrays)

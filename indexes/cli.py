@@ -48,17 +48,20 @@ def build(
     from cxr_edge.pipeline import locate
 
     source = open_corpus(corpus, unit=unit, split=split)
-    built = build_index(
-        source,
-        Bundle.load(locate("bundle", bundle)),
-        out,
-        name=name or out.name,
-        unit=unit,
-        threads=threads,
-        replace=replace,
-    )
-    for reason, number in sorted(source.dropped.items()):
-        click.echo(f"dropped {number}: {reason}", err=True)
+    try:
+        built = build_index(
+            source,
+            Bundle.load(locate("bundle", bundle)),
+            out,
+            name=name or out.name,
+            unit=unit,
+            threads=threads,
+            replace=replace,
+        )
+    finally:
+        # Also when nothing is left: the reasons are what the user needs then.
+        for reason, number in sorted(source.dropped.items()):
+            click.echo(f"dropped {number}: {reason}", err=True)
     if built.repeated:
         click.echo(f"dropped {built.repeated}: repeats an earlier one", err=True)
     click.echo(f"{out}: {len(built.index)} {unit}s of {built.read + sum(source.dropped.values())}")

@@ -51,7 +51,7 @@ class JsonlCorpus:
             CorpusError: the file cannot be read, or a line is no such object.
         """
         try:
-            with self._path.open(encoding="utf-8") as stream:
+            with self._path.open(encoding="utf-8-sig") as stream:
                 for number, line in enumerate(stream, 1):
                     if line.strip():
                         yield from self._texts(self._parse(line, number), number)
@@ -61,7 +61,9 @@ class JsonlCorpus:
     def _parse(self, line: str, number: int) -> dict[str, Any]:
         try:
             report = json.loads(line)
-        except ValueError:
+            # json takes half a surrogate pair, which no file can hold.
+            json.dumps(report, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
             report = None
         if not isinstance(report, dict) or not all(
             isinstance(report.get(section, ""), str | None) for section in _SECTIONS

@@ -30,7 +30,7 @@ KEYWORDS: tuple[str, ...] = (
     "ImagerPixelSpacing",
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_UID = re.compile(r"[0-9.]{1,64}")
+_UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(?:\.[0-9]+)*")
 
 
 def read_text(dataset: Dataset, keyword: str) -> str:
@@ -53,7 +53,7 @@ def read_identity(dataset: Dataset) -> Mapping[str, str]:
 
 
 def read_uid(dataset: Dataset, keyword: str) -> str | None:
-    """Return a UID, or None where it is missing or not made of digits and dots."""
+    """Return a UID, or None where it is missing or not numbers with dots between them."""
     text = read_text(dataset, keyword).strip()
     return text if _UID.fullmatch(text) else None
 

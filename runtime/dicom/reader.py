@@ -19,6 +19,8 @@ from cxr_edge.types import Study, StudyFailure
 
 _MOST_COMPARED = 4
 """Images of one study whose pixels are compared when the headers do not decide."""
+_MOST_TRIED = 16
+"""Images of one study that are opened until so many are readable; a hostile study ends here."""
 _CLEAR_MARGIN = 0.1
 """Difference in likeness between two images below which the choice is called unsure."""
 
@@ -143,7 +145,9 @@ class StudyReader:
         """Read the images that headers cannot tell apart and keep the one that looks frontal."""
         read: list[tuple[Study, Verdict]] = []
         failure: StudyError | None = None
-        for candidate in candidates[:_MOST_COMPARED]:
+        for candidate in candidates[:_MOST_TRIED]:
+            if len(read) == _MOST_COMPARED:
+                break
             try:
                 read.append(read_candidate(candidate, self._limits, self._worker))
             except StudyError as error:

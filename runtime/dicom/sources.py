@@ -94,12 +94,17 @@ def collect(
         StudyError: There is no such path, it is empty, or it is past a limit.
     """
     if str(path) == STANDARD_INPUT:
+        if stdin is None and sys.stdin is None:
+            raise StudyError("standard input is closed; give a file, a folder or a zip")
         stream = stdin or sys.stdin.buffer
         data = stream.read(limits.max_file_bytes + 1)
         _check_size(len(data), limits)
         if data.startswith(_ZIP_MARKS):
             return _collect_zip(io.BytesIO(data), STANDARD_INPUT, limits)
         return Collection((Source(STANDARD_INPUT, len(data), data=data),), many=False)
+    if not str(path):
+        # Path("") is the current folder, which nobody means by an empty name.
+        raise StudyError("the name is empty; give a file, a folder or a zip")
     place = Path(path)
     try:
         status = place.stat()

@@ -177,7 +177,9 @@ def _linear(stage: str, image: SourceImage) -> Tone | None:
     if ends is None:
         return None
     low, high = sorted((end - image.intercept) / image.slope for end in ends)
-    return Tone(low, high, inverted=flipped) if np.float32(low) < np.float32(high) else None
+    with np.errstate(over="ignore"):  # a slope near zero sends both ends to infinity
+        apart = np.float32(low) < np.float32(high)
+    return Tone(low, high, inverted=flipped) if apart else None
 
 
 def _ends(window: Window) -> tuple[float, float] | None:

@@ -225,7 +225,7 @@ def test_secondary_capture_is_marked(reader, tmp_path):
     assert any("Secondary Capture" in warning for warning in reader.read(path).warnings)
 
 
-@pytest.mark.parametrize("value", [None, "", "no uid at all"])
+@pytest.mark.parametrize("value", [None, "", "no uid at all", "...", "1..2"])
 def test_missing_uids_are_derived(reader, tmp_path, value):
     pixels = draw_chest()
     dataset = make_dataset(pixels)
@@ -252,3 +252,22 @@ def test_header_warnings(reader, tmp_path):
     assert "another body part" in joined
     assert "animal" in joined
     assert "HAND" not in joined
+
+
+def test_damaged_images_do_not_use_up_the_comparison(reader, tmp_path):
+    pixels = draw_chest()
+    study = {"StudyInstanceUID": generate_uid()}
+    for number in range(5):
+        data = store(make_dataset(pixels, **study), pixels)
+        write(tmp_path / f"{number}.dcm", data if number == 4 else data[:-1000])
+    (result,) = reader.studies(tmp_path)
+    assert isinstance(result, Study)
+    assert result.path.endswith("4.dcm")
+    assert "Another image of the study could not be read." in result.warnings
+
+
+def test_a_slope_near_zero_is_refused_without_a_warning(reader, tmp_path, recwarn):
+    path = save_chest(tmp_path / "slope.dcm", RescaleSlope="1e-300", RescaleIntercept="0")
+    with pytest.raises(StudyError, match="blank"):
+        reader.read(path)
+    assert not recwarn.list

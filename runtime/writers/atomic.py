@@ -15,10 +15,10 @@ def write_atomically(path: Path, data: bytes) -> None:
     system), are flushed to the disk and renamed; then the folder entry is flushed too.
 
     Raises:
-        OutputError: if any step fails, or ``path`` is a device, a pipe or a folder, which a rename
-            would put a plain file in the place of; nothing is left behind.
+        OutputError: if any step fails, or ``path`` is a device, a pipe, a folder or a link, which a
+            rename would put a plain file in the place of; nothing is left behind.
     """
-    if path.exists() and not path.is_file():
+    if path.is_symlink() or (path.exists() and not path.is_file()):
         raise OutputError(f"cannot write {path}: it is there and is no plain file; name a file")
     temporary = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:

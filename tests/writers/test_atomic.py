@@ -59,10 +59,16 @@ def test_listing_formats_loads_none_and_only_sr_loads_pydicom():
     assert done.stdout.split() == [b"False", b"True"]
 
 
-def test_a_pipe_is_not_replaced_by_a_file(tmp_path):
-    pipe = tmp_path / "pipe"
+def test_pipes_and_links_are_not_replaced_by_a_file(tmp_path):
+    """``/dev/null`` is such a device and ``/dev/stdout`` such a link, and root may replace both."""
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link", tmp_path / "target"
     os.mkfifo(pipe)
-    with pytest.raises(OutputError, match="no plain file"):
-        write_atomically(pipe, b"data")
+    target.write_bytes(b"kept")
+    link.symlink_to(target)
+    for path in (pipe, link):
+        with pytest.raises(OutputError, match="no plain file"):
+            write_atomically(path, b"data")
     assert pipe.is_fifo()
-    assert os.listdir(tmp_path) == ["pipe"]
+    assert link.is_symlink()
+    assert target.read_bytes() == b"kept"
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe", "target"]

@@ -84,7 +84,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """float32 (N, T, W) -> (N, T, W)."""
         q, k, v = self.qkv(x).unflatten(2, (3, self.heads, _HEAD)).permute(2, 0, 3, 1, 4)
-        mixed = torch.softmax(q @ k.transpose(2, 3) * _HEAD**-0.5, dim=-1) @ v
+        mixed = torch.softmax((q @ k.transpose(2, 3) * _HEAD**-0.5).float(), dim=-1) @ v
         out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
         return out
 
@@ -181,7 +181,7 @@ class AlbefVisual(nn.Module):
             checkpoint has no ``vision_proj``), and ``tokens`` float32 (N, 1 + patches, W).
         """
         tokens = self.visual_encoder(pixels)
-        return F.normalize(self.vision_proj(tokens[:, 0]), dim=1), tokens
+        return F.normalize(self.vision_proj(tokens[:, 0]).float(), dim=1), tokens
 
 
 def _visual(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

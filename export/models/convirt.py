@@ -85,7 +85,7 @@ class Convirt(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """float32 (N, 3, 224, 224) -> ``embedding`` float32 (N, P), L2-normalised."""
-        return F.normalize(self.projection(self.trunk(pixels)), dim=1)
+        return F.normalize(self.projection(self.trunk(pixels)).float(), dim=1)
 
 
 def _bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -114,7 +114,7 @@ class Attention(nn.Module):
         """(N, H, 1, E) over (N, H, S, E), mask (N, 1, 1, S) added to the scores -> (N, 1, d)."""
         scores = queries @ keys.transpose(2, 3) * _HEAD**-0.5
         scores = scores if mask is None else scores + mask
-        mixed = torch.softmax(scores, dim=-1) @ values
+        mixed = torch.softmax(scores.float(), dim=-1) @ values
         return cast(Tensor, self.out_proj(mixed.transpose(1, 2).flatten(2)))
 
 
@@ -137,10 +137,10 @@ class Layer(nn.Module):
     ) -> Tensor:
         """One token float32 (N, 1, d) over a cache that already holds it -> (N, 1, d)."""
         own = self.self_attn.mix(self.self_attn.project(x, 0), *cache, mask)
-        x = self.norm1(own + x)
+        x = self.norm1((own + x).float())
         seen = self.multihead_attn.mix(self.multihead_attn.project(x, 0), *cross, None)
-        x = self.norm2(seen + x)
-        return cast(Tensor, self.norm3(self.linear2(torch.relu(self.linear1(x))) + x))
+        x = self.norm2((seen + x).float())
+        return cast(Tensor, self.norm3((self.linear2(torch.relu(self.linear1(x))) + x).float()))
 
 
 class Decoder(nn.Module):

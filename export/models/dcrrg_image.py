@@ -49,7 +49,7 @@ class PromptedImage(nn.Module):
         Returns:
             ``embedding`` (N, P), L2-normalised; ``probabilities`` (N, 14); ``memory`` (N, 14, P).
         """
-        unprompted = self.head.unprompted(self.trunk(pixels))
+        unprompted = self.head.unprompted(self.trunk(pixels)).float()
         probabilities = torch.sigmoid(self.head.logits(unprompted))
         return F.normalize(unprompted, dim=1), probabilities, self.head.prompted(unprompted)
 

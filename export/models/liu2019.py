@@ -141,7 +141,7 @@ class Image(nn.Module):
             mean = torch.relu(writer.image_proj2(cells).mean(dim=1))
         if writer.config.slots > 1:
             mean = torch.relu(mean)  # the maximum with an empty slot's mean, which is zero
-        return F.normalize(mean, dim=1), mean, grid
+        return F.normalize(mean.float(), dim=1), mean, grid
 
 
 class Sentence(nn.Module):
@@ -194,14 +194,14 @@ class Word(nn.Module):
         hidden, cell = lstm_step(writer.lstm_word, read, hidden, cell)
         sentinel = gate * torch.tanh(cell)
         own = writer.vs_att_h(torch.tanh(writer.vs_att_s(sentinel) + writer.vs_att_g(hidden)))
-        attention = torch.softmax(torch.cat([scores, own], dim=1), dim=1)
-        seen = (torch.softmax(scores, dim=1)[:, :, None] * grid).sum(dim=1)
+        attention = torch.softmax(torch.cat([scores, own], dim=1).float(), dim=1)
+        seen = (torch.softmax(scores.float(), dim=1)[:, :, None] * grid).sum(dim=1)
         share = attention[:, -1:]
         if writer.config.slots > 1:
             # An empty slot has a grid of zeros: it adds a zero to the maximum of what is seen, and
             # its own share of the sentinel to the minimum of the shares.
             empty = writer.vs_att_h(torch.tanh(asked)).expand(-1, writer.config.places)
-            blind = torch.softmax(torch.cat([empty, own], dim=1), dim=1)[:, -1:]
+            blind = torch.softmax(torch.cat([empty, own], dim=1).float(), dim=1)[:, -1:]
             seen, share = torch.relu(seen), torch.minimum(share, blind)
         context = share * sentinel + (1.0 - share) * seen
         return writer.word_dense(context + hidden), hidden, cell, attention

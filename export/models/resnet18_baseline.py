@@ -48,7 +48,7 @@ class Baseline(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """float32 (N, 3, 320, 320) -> ``embedding`` float32 (N, D), L2-normalised."""
-        return F.normalize(self.trunk(pixels), dim=1)
+        return F.normalize(self.trunk(pixels).float(), dim=1)
 
 
 def _bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

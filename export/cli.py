@@ -1,7 +1,9 @@
 """``cxr-export``: a checkpoint in, a verified bundle out."""
 
+import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -36,7 +38,9 @@ _FILE = click.Path(path_type=Path)
     help="Real pictures (DICOM, PNG, JPEG) to compare on as well; may be repeated.",
 )
 @click.option("--force", is_flag=True, help="Write the bundle, stamped, though the gate failed.")
-@click.option("--replace", is_flag=True, help="Put the bundle in the place of an older one.")
+@click.option(
+    "--replace", "overwrite", is_flag=True, help="Put the bundle in the place of an older one."
+)
 @click.option(
     "--sign", type=_FILE, metavar="KEY.pem", help="Sign the bundle; alone with --out, an older one."
 )
@@ -52,7 +56,7 @@ def main(
     calibration: Path | None,
     images: tuple[Path, ...],
     force: bool,
-    replace: bool,
+    overwrite: bool,
     sign: Path | None,
     listed: bool,
     check: Path | None,
@@ -71,7 +75,9 @@ def main(
         elif model is not None and out is not None:
             chosen = cast("Precision", precision)
             _require_key(sign)
-            _export(model, checkpoint, tokenizer, out, chosen, calibration, images, force, replace)
+            _export(
+                model, checkpoint, tokenizer, out, chosen, calibration, images, force, overwrite
+            )
             _finish(out, sign, as_json)
         elif sign is not None and out is not None:
             _finish(out, sign, as_json)
@@ -105,13 +111,18 @@ def _export(
     calibration: Path | None,
     images: tuple[Path, ...],
     force: bool,
-    replace: bool,
+    overwrite: bool,
 ) -> None:
     build = spec_builder(model)
     from cxr_edge.export.calibration import calibration_pictures, preprocessed
     from cxr_edge.export.exporter import export_bundle
 
     spec = build(checkpoint, tokenizer)
+    if checkpoint is not None:
+        with checkpoint.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        origin = {"checkpoint": checkpoint.name, "checkpoint_sha256": digest}
+        spec = replace(spec, provenance={**spec.provenance, **origin})
     bundle = export_bundle(
         spec,
         out,
@@ -119,7 +130,7 @@ def _export(
         precision=precision,
         calibration=calibration_pictures(calibration, spec.recipe) if calibration else None,
         force=force,
-        replace=replace,
+        replace=overwrite,
     )
     for role, record in sorted(bundle.manifest["parity"].items()):
         _show(role, record)

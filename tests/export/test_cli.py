@@ -1,5 +1,6 @@
 """``cxr-export`` as a user meets it: checks of files, bad input, and never half a bundle."""
 
+import hashlib
 import json
 import os
 import resource
@@ -158,6 +159,9 @@ def test_json_tells_what_was_written(weights: Path, tmp_path: Path) -> None:
     written = json.loads(result.stdout)
     bundle = Bundle.load(tmp_path / "out")
     assert written["sha256"] == bundle.digest
+    assert bundle.manifest["provenance"]["checkpoint"] == weights.name
+    known = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert bundle.manifest["provenance"]["checkpoint_sha256"] == known
     assert written["parity"]["image"]["status"] == "passed"
     assert "image.embedding: passed" in result.stderr
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import load_engine
-from cxr_edge.errors import CorpusError, OutputError
+from cxr_edge.errors import CorpusError
 from cxr_edge.indexes.container import (
     DATA,
     MANIFEST,
@@ -72,8 +72,6 @@ def build_index(
         BundleError: the bundle has no text network.
         OutputError: ``out`` exists, is something else than an index, or cannot be written.
     """
-    if replace and out.exists() and not (out / MANIFEST).is_file():
-        raise OutputError(f"{out} is no index and is not replaced; choose another name")
     kept: list[CorpusSentence] = []
     seen: set[str] = set()
     read = 0

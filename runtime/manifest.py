@@ -136,6 +136,11 @@ def write_directory(
     out = out.absolute()
     if out.exists() and not replace:
         raise OutputError(f"{out} exists; remove it or choose another name")
+    if out.exists() and not (out / filename).is_file():
+        raise OutputError(
+            f"{out} is not replaced: it holds no {filename}, so it is something else; "
+            "choose another name"
+        )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))

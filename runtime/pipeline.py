@@ -159,6 +159,11 @@ class Pipeline:
             else:
                 yield study
 
+    @property
+    def skipped(self) -> int:
+        """Files passed over so far because they are no images this program can read."""
+        return self._reader.skipped
+
     def read(self, path: SourcePath) -> Study:
         """Read one study without drafting; see ``run`` for what a path may be."""
         with one_blas_thread():

@@ -105,8 +105,10 @@ def run(
                 sink.take_all(shown)
         else:
             sink.take_all(results)
+        skipped = pipeline.skipped
     if several:
-        click.echo(f"{sink.drafted} drafted, {sink.failed} failed. {DISCLAIMER}", err=True)
+        passed = f", {skipped} files passed over" if skipped else ""
+        click.echo(f"{sink.drafted} drafted, {sink.failed} failed{passed}. {DISCLAIMER}", err=True)
     if sink.failed:
         sys.exit(1)
 

@@ -126,7 +126,7 @@ def test_one_bad_study_does_not_stop_the_rest(
     assert len(lines) == 3
     assert len(failed) == 1
     assert set(failed[0]) == {"schema", "path", "error"}
-    assert "2 drafted, 1 failed" in done.stderr
+    assert "2 drafted, 1 failed, 1 files passed over" in done.stderr
 
 
 def test_several_studies_go_to_a_folder(cxr, many: Path, tmp_path: Path) -> None:

@@ -104,6 +104,17 @@ def test_an_existing_directory_is_kept_unless_replaced(directory: Path) -> None:
     assert [p.name for p in directory.parent.iterdir()] == [directory.name]
 
 
+def test_something_else_is_never_replaced(tmp_path: Path) -> None:
+    folder, file = tmp_path / "folder", tmp_path / "file"
+    folder.mkdir()
+    (folder / "notes").write_text("keep me")
+    file.write_text("keep me")
+    for out in (folder, file):
+        with pytest.raises(OutputError, match=r"holds no thing\.json"):
+            write_directory(out, "thing.json", PAYLOAD, {}, replace=True)
+    assert (folder / "notes").read_text() == file.read_text() == "keep me"
+
+
 def test_canonical_form_refuses_what_json_cannot_say() -> None:
     with pytest.raises(ValueError, match="Out of range"):
         canonical({"x": float("nan")})

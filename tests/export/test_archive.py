@@ -160,7 +160,7 @@ def test_a_pickle_cannot_change_the_reader(saved: Path) -> None:
     ],
 )
 def test_hostile_tables_are_one_line(saved: Path, program: bytes) -> None:
-    refused(repacked(saved, "data.pkl", program))
+    assert refused(repacked(saved, "data.pkl", program))
 
 
 def test_hostile_zips_are_refused(saved: Path, tmp_path: Path) -> None:

@@ -333,7 +333,7 @@ class InTorch:
         return {n: a.numpy() for n, a in zip(self.spec.outputs, answer, strict=True)}
 
 
-def check_loop(config, engines, beams):
+def assert_loop_is_the_reference(config, engines, beams):
     decoder = SentenceDecoder(engines["sentence"], engines["word"], START, END, 3, 6)
     seen = engines["image"].run({"pixels": pictures(4).numpy()})
     written = decoder.decode(seen["mean_feature"], seen["grid"], beams)
@@ -352,12 +352,12 @@ def check_loop(config, engines, beams):
 @pytest.mark.parametrize("config", VARIANTS, ids=["plain", "merged"])
 def test_the_loop_writes_what_a_naive_search_writes(config, beams):
     specs = liu2019.graphs(load(weights(config)))
-    check_loop(config, {spec.role: InTorch(spec) for spec in specs}, beams)
+    assert_loop_is_the_reference(config, {spec.role: InTorch(spec) for spec in specs}, beams)
 
 
 def test_the_loop_runs_on_the_graphs(exported):
     engines = {role: onnxruntime_cpu.load(graph, 1) for role, (_, graph) in exported.items()}
-    check_loop(MERGED, engines, 3)
+    assert_loop_is_the_reference(MERGED, engines, 3)
     for engine in engines.values():
         engine.close()
 

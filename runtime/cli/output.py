@@ -122,4 +122,6 @@ def _print(data: bytes) -> None:
     except BrokenPipeError:
         raise  # click ends quietly: the reader, such as head, has seen enough
     except OSError as problem:
+        # What the stream still holds would fail again when Python ends, with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputError(f"cannot write to standard output: {problem.strerror}") from None

@@ -3,6 +3,7 @@
 import click
 
 from cxr_edge import __version__
+from cxr_edge.benchmarks.blas import blas
 from cxr_edge.benchmarks.exports import exports
 from cxr_edge.benchmarks.labeler import labeler
 from cxr_edge.benchmarks.stages import stages
@@ -17,6 +18,7 @@ def bench() -> None:
 
 
 bench.add_command(stages)
+bench.add_command(blas)
 bench.add_command(startup)
 bench.add_command(labeler)
 bench.add_command(exports)

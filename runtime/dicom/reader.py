@@ -1,11 +1,15 @@
 """Reads studies: headers of everything first, then the pixels of the chosen images only."""
 
 import contextlib
+import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import BinaryIO
+
+import numpy as np
 
 from cxr_edge.dicom.frontal import Hint
 from cxr_edge.dicom.image import read_candidate
@@ -145,13 +149,19 @@ class StudyReader:
         """Read the images that headers cannot tell apart and keep the one that looks frontal."""
         read: list[tuple[Study, Verdict]] = []
         failure: StudyError | None = None
+        shared = False
         for candidate in candidates[:_MOST_TRIED]:
             if len(read) == _MOST_COMPARED:
                 break
             try:
-                read.append(read_candidate(candidate, self._limits, self._worker))
+                study, verdict = read_candidate(candidate, self._limits, self._worker)
             except StudyError as error:
                 failure = failure or _named(error, candidate.source.name)
+                continue
+            if any(np.array_equal(study.image.stored, other.image.stored) for other, _ in read):
+                continue  # the same picture, stored again with another header
+            shared |= any(study.sop_instance_uid == other.sop_instance_uid for other, _ in read)
+            read.append((study, verdict))
         if not read:
             assert failure is not None
             raise failure
@@ -160,6 +170,8 @@ class StudyReader:
         notes: list[str] = []
         if failure is not None:
             notes.append("Another image of the study could not be read.")
+        if shared:
+            notes.append("Different images of the study carry the same SOPInstanceUID.")
         if len(candidates) > _MOST_COMPARED:
             notes.append(f"Only {_MOST_COMPARED} of the study's images were compared.")
         if len(read) > 1:
@@ -184,14 +196,28 @@ def read_study(path: str | os.PathLike[str]) -> Study:
 
 
 def _distinct(candidates: list[Candidate]) -> list[Candidate]:
-    """Drop repeated SOPInstanceUIDs, first kept: the same image stored twice."""
-    seen: set[str] = set()
+    """Drop repeats, first kept: the same SOPInstanceUID and the same bytes."""
+    uids = Counter(candidate.sop_uid for candidate in candidates if candidate.sop_uid)
+    seen: set[bytes] = set()
     kept: list[Candidate] = []
     for candidate in candidates:
-        if not candidate.sop_uid or candidate.sop_uid not in seen:
-            kept.append(candidate)
-            seen.add(candidate.sop_uid)
+        # Only where a UID comes twice is a whole file read to see whether it is the same.
+        if uids[candidate.sop_uid] > 1:
+            digest = _digest(candidate)
+            if digest in seen:
+                continue
+            seen.add(digest)
+        kept.append(candidate)
     return kept
+
+
+def _digest(candidate: Candidate) -> bytes:
+    """SHA-256 of a file's bytes; of one that cannot be read, something that no other has."""
+    try:
+        with candidate.source.open() as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except StudyError:  # said when its pixels are read
+        return candidate.source.name.encode(errors="surrogateescape")
 
 
 def _named(error: StudyError, path: str | os.PathLike[str]) -> StudyError:

@@ -174,6 +174,22 @@ def test_two_alike_images_are_called_unsure(reader, tmp_path):
     assert any("unsure" in warning for warning in reader.read(folder).warnings)
 
 
+def test_one_uid_on_two_different_images_is_said(reader, tmp_path):
+    uid, chest, side = generate_uid(), draw_chest(), a_side_view()
+    folder = save_study(tmp_path, (side, {"SOPInstanceUID": uid}), (chest, {"SOPInstanceUID": uid}))
+    study = reader.read(folder)
+    np.testing.assert_array_equal(study.image.stored, chest)
+    assert any("same SOPInstanceUID" in warning for warning in study.warnings)
+
+
+@pytest.mark.parametrize("header", [{}, {"StationName": "another"}])
+def test_the_same_image_stored_twice_counts_once(reader, tmp_path, header):
+    uid = generate_uid()
+    first, again = {"SOPInstanceUID": uid}, {"SOPInstanceUID": uid, **header}
+    study = reader.read(save_study(tmp_path, (draw_chest(), first), (draw_chest(), again)))
+    assert study.warnings == ()
+
+
 def test_a_lateral_alone_is_drafted_with_a_warning(reader, tmp_path):
     study = reader.read(save_study(tmp_path, (a_side_view(), {"ViewPosition": "LL"})))
     assert any("header calls frontal" in warning for warning in study.warnings)

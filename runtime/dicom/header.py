@@ -100,7 +100,7 @@ def read_header(stream: IO[bytes], size: int, limits: Limits) -> Header:
         NotDicomError: The bytes are not DICOM, or not an image.
         StudyError: The header is damaged, or the file has no pixel data.
     """
-    bounded = BoundedStream(stream, min(size, limits.max_header_bytes))
+    bounded = BoundedStream(stream, min(size, limits.max_header_bytes), limits.max_header_reads)
     with quiet_pydicom():
         try:
             return _read(bounded, stream, size, limits)
@@ -134,7 +134,8 @@ def _read(bounded: BoundedStream, stream: IO[bytes], size: int, limits: Limits) 
     position = bounded.tell()
     stream.seek(position)
     inflated = _inflate(stream.read(size - position), limits.max_inflated_bytes)
-    body = BoundedStream(io.BytesIO(inflated), min(len(inflated), limits.max_header_bytes))
+    length = min(len(inflated), limits.max_header_bytes)
+    body = BoundedStream(io.BytesIO(inflated), length, limits.max_header_reads)
     return _read_data_set(body, syntax, len(inflated), limits, inflated)
 
 

@@ -19,6 +19,8 @@ class Limits:
     """Largest file, zip member or standard input."""
     max_header_bytes: int = 16 * _MIB
     """Pixel data must begin within this many bytes."""
+    max_header_reads: int = 200_000
+    """Reads a header may take; each element takes one to three."""
     max_inflated_bytes: int = 256 * _MIB
     """Most bytes a deflated data set may grow to."""
     max_files: int = 200_000

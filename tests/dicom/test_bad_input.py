@@ -116,7 +116,25 @@ def lookup_table_cut_off():
     return plain(VOILUTSequence=[item])
 
 
+def elements_without_end(nested):
+    """A header of empty elements, in the data set itself or as items of one sequence."""
+    data = plain()
+    pixels = data.index(b"\xe0\x7f\x10\x00")
+    if nested:
+        items = struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 500_000
+        more = struct.pack("<HH2sHI", 0x5400, 0x0100, b"SQ", 0, 0xFFFFFFFF) + items
+        more += struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    else:
+        more = b"".join(
+            struct.pack("<HH2sH", 0x3001 + 2 * (n >> 15), n & 0x7FFF, b"LO", 0)
+            for n in range(500_000)
+        )
+    return data[:pixels] + more + data[pixels:]
+
+
 BAD = {
+    "many elements": (lambda: elements_without_end(nested=False), "more elements"),
+    "many items": (lambda: elements_without_end(nested=True), "more elements"),
     "empty": (lambda: b"", "is empty"),
     "text": (lambda: b"hello, this is no image at all" * 20, "not a DICOM file"),
     "truncated header": (truncated_header, "cut off before it"),

@@ -17,16 +17,19 @@ from numpy.typing import NDArray
 from cxr_edge.blas import one_blas_thread
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom import StudyReader
-from cxr_edge.engines import Engine, load_engine
-from cxr_edge.errors import BundleError, CxrEdgeError
+from cxr_edge.errors import BundleError, CxrEdgeError, MethodError
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.labels import OBSERVATIONS
-from cxr_edge.methods import get_method
+from cxr_edge.methods import Parts, get_method
+from cxr_edge.networks import Networks
 from cxr_edge.preprocess import apply, render
 from cxr_edge.types import Encoding, Hit, Report, SourceImage, Study, StudyFailure
 
 DEFAULT_DATA = Path(__file__).parent / "data"
 DEFAULT_K = 6  # CXR-RePaiR-Select's k
+
+_ENCODING = ("embedding", "probabilities")
+"""Outputs of every image network; all others are the method's own."""
 
 SourcePath = str | os.PathLike[str]
 
@@ -42,27 +45,27 @@ def locate(kind: str, path: SourcePath | None) -> Path:
 
 
 class Pipeline:
-    """A loaded encoder with its index, ready to draft. Use as a context manager, or ``close()``."""
+    """A loaded encoder with its method, ready to draft. Use as a context manager, or ``close()``.
 
-    def __init__(
-        self,
-        bundle: Bundle,
-        index: SentenceIndex,
-        engine: Engine,
-        reader: StudyReader,
-        method: str,
-        k: int,
-    ) -> None:
+    Attributes:
+        bundle: the encoder.
+        engine: the image network, loaded.
+        method_name: a name of ``cxr_edge.methods.METHODS``.
+    """
+
+    def __init__(self, parts: Parts, reader: StudyReader, method: str) -> None:
         """Bind the parts; ``load`` is the usual way.
 
         Raises:
             SpaceMismatch: the index was built with another encoder.
             MethodError: no such method, or it needs another kind of index.
         """
-        index.require_space(bundle.space, bundle.metric)
-        self.bundle, self.index, self.engine, self.k = bundle, index, engine, k
-        self.method_name, self._method = method, get_method(method)(bundle, index, k)
-        self._image = bundle.network("image")
+        self.bundle, self._index, self._networks = parts.bundle, parts.index, parts.networks
+        if self._index is not None:
+            self._index.require_space(self.bundle.space, self.bundle.metric)
+        self.engine = self._networks.open("image")
+        self.method_name, self._method = method, get_method(method)(parts)
+        self._image = self.bundle.network("image")
         self._reader = reader
         self.warm_up()
 
@@ -82,7 +85,8 @@ class Pipeline:
 
         Args:
             bundle: directory of a bundle; default ``$CXR_EDGE_BUNDLE``, else the embedded one.
-            index: directory of an index; default ``$CXR_EDGE_INDEX``, else the embedded one.
+            index: directory of an index; default ``$CXR_EDGE_INDEX``, else the embedded one. Not
+                opened where the method needs none.
             engine: ``auto`` or a name of ``cxr_edge.engines.ENGINES``.
             method: a name of ``cxr_edge.methods.METHODS``; default what the bundle recommends.
             k: sentences taken by ``select`` and ``top-k``.
@@ -94,15 +98,17 @@ class Pipeline:
         """
         opened = Bundle.load(locate("bundle", bundle), public_key=public_key)
         opened.verify()
-        sentences = SentenceIndex.open(locate("index", index))
+        method = method or opened.default_method
+        wanted = get_method(method).needs_index
+        sentences = SentenceIndex.open(locate("index", index)) if wanted else None
+        networks = Networks(opened, engine, threads)
         reader = StudyReader()
         reader.start()  # the decode worker loads while the engine does
         try:
-            model = opened.read(opened.network("image").file)
-            loaded = load_engine(engine, model, threads)
-            return cls(opened, sentences, loaded, reader, method or opened.default_method, k)
+            return cls(Parts(opened, sentences, networks, k), reader, method)
         except BaseException:
             reader.close()
+            networks.close()
             raise
 
     def __enter__(self) -> "Pipeline":
@@ -117,9 +123,9 @@ class Pipeline:
         self.close()
 
     def close(self) -> None:
-        """Stop the decoder and give the engine's memory back."""
+        """Stop the decoder of pictures and give the engine's memory back."""
         self._reader.close()
-        self.engine.close()
+        self._networks.close()
 
     def warm_up(self) -> None:
         """Run the encoder once, so that the first study is as fast as the next."""
@@ -160,6 +166,17 @@ class Pipeline:
                 yield study
 
     @property
+    def index(self) -> SentenceIndex:
+        """What the method retrieves from.
+
+        Raises:
+            MethodError: it writes its own sentences, so that no index was opened.
+        """
+        if self._index is None:
+            raise MethodError(f"method {self.method_name} uses no index; choose another --method")
+        return self._index
+
+    @property
     def skipped(self) -> int:
         """Files passed over so far because they are no images this program can read."""
         return self._reader.skipped
@@ -182,9 +199,9 @@ class Pipeline:
             marks.append(perf_counter())
             encoding = self._encode(tensor)
             marks.append(perf_counter())
-            scores = self.index.scores(encoding)
+            found = self._method.search(encoding)
             marks.append(perf_counter())
-            draft = self._method.compose(encoding, scores)
+            draft = self._method.compose(encoding, found)
             marks.append(perf_counter())
         spans = {"read": read_ms}
         for stage, begin, end in zip(
@@ -209,6 +226,15 @@ class Pipeline:
     @property
     def provenance(self) -> Mapping[str, object]:
         """What a reader needs to trace a draft to the exact parts that made it."""
+        index = self._index
+        searched: dict[str, object] = {"index": None, "index_sha256": None}
+        if index is not None:
+            searched = {
+                "index": str(index.manifest.get("name", index.directory.name)),
+                "index_sha256": index.digest,
+                "index_rows": len(index),
+                "search": getattr(index, "plan", "exact"),
+            }
         return {
             "software": f"cxr-edge {version('cxr-edge')}",
             "bundle": self.bundle.name,
@@ -216,10 +242,7 @@ class Pipeline:
             "space": self.bundle.space,
             "precision": self.bundle.precision,
             "recipe_sha256": self.bundle.recipe.digest,
-            "index": str(self.index.manifest.get("name", self.index.directory.name)),
-            "index_sha256": self.index.digest,
-            "index_rows": len(self.index),
-            "search": "exact",
+            **searched,
             "method": self.method_name,
             "engine": self.engine.info.name,
             "engine_version": self.engine.info.version,
@@ -229,6 +252,8 @@ class Pipeline:
 
     def _encode(self, tensor: NDArray[np.float32]) -> Encoding:
         outputs = self.engine.run({self._image.inputs[0]: tensor})
+        if not all(np.isfinite(output).all() for output in outputs.values()):
+            raise BundleError(f"the image network of {self.bundle.name} returned NaN or infinity")
         if not self.bundle.observes:
             # An encoder such as CLIP has no opinion. Reports always give fourteen finite numbers,
             # so it is one half, which leans neither way; zero would say that nothing is there.
@@ -246,9 +271,8 @@ class Pipeline:
                 f"{probabilities.shape}, the bundle says ({self.bundle.dimension},) and "
                 f"({len(OBSERVATIONS)},); export the bundle again"
             )
-        if not (np.isfinite(vector).all() and np.isfinite(probabilities).all()):
-            raise BundleError(f"the image network of {self.bundle.name} returned NaN or infinity")
-        return Encoding(vector, self.bundle.space, probabilities)
+        extras = {name: rows[0] for name, rows in outputs.items() if name not in _ENCODING}
+        return Encoding(vector, self.bundle.space, probabilities, extras)
 
 
 def _prose(hits: tuple[Hit, ...]) -> str:

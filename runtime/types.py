@@ -104,6 +104,9 @@ class Encoding:
     """Names the encoder and its weights; an index is bound to the same space."""
     probabilities: NDArray[np.float32]
     """float32 (14,): one per observation in ``OBSERVATIONS`` order, 0..1, finite."""
+    extras: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Further outputs of the image network by name, without the batch axis, float32, finite: what a
+    decoder reads, such as the fourteen prompted embeddings (14, P) or a grid (G, D)."""
 
 
 class Attribute(IntFlag):

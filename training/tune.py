@@ -184,7 +184,8 @@ def draft_table(data: Path, bundle: Path | None, index: Path | None) -> list[Dra
     images = [study.frontals[0] for study in studies]
     rows: list[DraftQuality] = []
     for method in METHODS:
-        if method == "report":  # needs an index of whole reports
+        # One takes an index of whole reports, the other a bundle that writes its own sentences.
+        if method in ("report", "generate"):
             continue
         with Pipeline.load(bundle, index, method=method) as pipeline:
             reports = draft_all(pipeline, images)

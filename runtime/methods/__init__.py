@@ -1,12 +1,12 @@
 """Report methods by name. To add one: write ``<name>.py`` here and add its line below."""
 
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from cxr_edge.errors import MethodError
-from cxr_edge.methods.base import Method
+from cxr_edge.methods.base import Method, Parts
 
-__all__ = ["METHODS", "Method", "get_method"]
+__all__ = ["METHODS", "Method", "Parts", "get_method"]
 
 METHODS: dict[str, str] = {
     "guided": "cxr_edge.methods.guided:Guided",
@@ -17,7 +17,7 @@ METHODS: dict[str, str] = {
 """Where the class of each method is, as ``module:class``."""
 
 
-def get_method(name: str) -> type[Method]:
+def get_method(name: str) -> type[Method[Any]]:
     """The class of a method.
 
     Raises:
@@ -26,4 +26,4 @@ def get_method(name: str) -> type[Method]:
     if name not in METHODS:
         raise MethodError(f"unknown method {name!r}; known: {', '.join(METHODS)}")
     module, _, method = METHODS[name].partition(":")
-    return cast(type[Method], getattr(import_module(module), method))
+    return cast(type[Method[Any]], getattr(import_module(module), method))

@@ -1,62 +1,84 @@
-"""What a report method is: bound to a bundle and an index once, then asked for drafts."""
+"""What a report method is: bound to its parts once, then asked for drafts."""
 
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeVar
 
 from cxr_edge.bundle import Bundle
 from cxr_edge.errors import MethodError
 from cxr_edge.indexes.search import SentenceIndex
+from cxr_edge.networks import Networks
 from cxr_edge.types import Attribute, Draft, Encoding, Hit
 
 COMPARISON_NOTE = (
     "A retrieved sentence speaks of an earlier study; this draft was made from one picture only."
 )
 
+Found = TypeVar("Found")
+"""What a method's search hands to its composition; nobody else looks into it."""
 
-class Method(Protocol):
-    """What the class in ``runtime/methods/<name>.py`` provides."""
 
-    def __init__(self, bundle: Bundle, index: SentenceIndex, k: int) -> None:
+@dataclass(frozen=True)
+class Parts:
+    """What a report method may be made of."""
+
+    bundle: Bundle
+    index: SentenceIndex | None
+    """The sentences or reports to choose from; None where the method needs none."""
+    networks: Networks
+    """Further networks of the bundle, such as a decoder's."""
+    k: int
+    """How many a method that retrieves a fixed number takes."""
+
+    def require_index(self, method: str, unit: str) -> SentenceIndex:
+        """The index, which must be of the right kind of text.
+
+        Raises:
+            MethodError: there is none, or it holds sentences where reports are needed, or the
+                reverse.
+        """
+        if self.index is None:
+            raise MethodError(f"method {method} needs an index of {unit}s; name one with --index")
+        if self.index.unit != unit:
+            raise MethodError(
+                f"method {method} needs an index of {unit}s, {self.index.directory} holds "
+                f"{self.index.unit}s; build one with: cxr-index build --unit {unit}"
+            )
+        return self.index
+
+
+class Method(Protocol[Found]):
+    """What the class in ``runtime/methods/<name>.py`` provides.
+
+    A draft is made in two steps, which the report times as ``search`` and ``compose``.
+    """
+
+    needs_index: ClassVar[bool]
+    """False where the method writes its own sentences; no index is opened then."""
+
+    def __init__(self, parts: Parts) -> None:
         """Bind the method; whatever does not depend on the picture is computed here.
-
-        Args:
-            bundle: says how far each observation may be trusted.
-            index: the sentences or reports to choose from.
-            k: how many a method that retrieves a fixed number takes.
 
         Raises:
             MethodError: the bundle or the index lacks what the method needs.
         """
         ...
 
-    def compose(self, encoding: Encoding, scores: NDArray[np.float32]) -> Draft:
-        """Choose the sentences of one draft.
+    def search(self, encoding: Encoding) -> Found:
+        """Look up, or generate, what one draft may be made of.
 
         Args:
             encoding: what the encoder says of the picture.
-            scores: float32 (N,), the score of every row of the index for it.
         """
         ...
 
+    def compose(self, encoding: Encoding, found: Found) -> Draft:
+        """Choose the sentences of one draft.
 
-def require_unit(index: SentenceIndex, method: str, unit: str) -> None:
-    """Refuse an index of the wrong kind of text.
-
-    Raises:
-        MethodError: the index holds sentences where reports are needed, or the reverse.
-    """
-    if index.unit != unit:
-        raise MethodError(
-            f"method {method} needs an index of {unit}s, {index.directory} holds "
-            f"{index.unit}s; build one with: cxr-index build --unit {unit}"
-        )
-
-
-def best(index: SentenceIndex, scores: NDArray[np.float32], k: int) -> tuple[Hit, ...]:
-    """The ``k`` best rows of the whole index with their evidence, best first."""
-    return tuple(index.hit(row, scores[row]) for row in index.best(scores, k))
+        Args:
+            encoding: as given to ``search``.
+            found: what ``search`` returned for it.
+        """
+        ...
 
 
 def retrieved(hits: tuple[Hit, ...]) -> Draft:

@@ -8,6 +8,7 @@ A draft cannot contradict itself: what is asserted, and whatever contains it, is
 """
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from cxr_edge.errors import MethodError
 from cxr_edge.indexes.container import SECTION_NAMES
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.labels import NO_FINDING, OBSERVATIONS, SUPPORT_DEVICES, Mention
-from cxr_edge.methods.base import require_unit
+from cxr_edge.methods.base import Parts
 from cxr_edge.types import Attribute, Draft, Encoding, Hit
 
 Rows = NDArray[np.intp]
@@ -42,13 +43,15 @@ UNNAMED = "The radiograph appears abnormal; the abnormality is not characterized
 class Guided:
     """Composes drafts from allowed sentences only; ``k`` is not used."""
 
-    def __init__(self, bundle: Bundle, index: SentenceIndex, _k: int) -> None:
+    needs_index: ClassVar[bool] = True
+
+    def __init__(self, parts: Parts) -> None:
         """Sort the rows of the index by what they say.
 
         Raises:
             MethodError: the bundle's encoder estimates no observations, or the index is of reports.
         """
-        require_unit(index, "guided", "sentence")
+        bundle, index = parts.bundle, parts.require_index("guided", "sentence")
         if not bundle.observes:
             raise MethodError(
                 f"method guided needs observation probabilities, which {bundle.name} does not "
@@ -59,6 +62,10 @@ class Guided:
         self._normal = _normal(index)
         self._denying = _denying(index)
         self._denies = index.labels[self._denying] == Mention.NEGATIVE
+
+    def search(self, encoding: Encoding) -> Scores:
+        """The score of every row, float32 (N,): which rows are allowed is decided afterwards."""
+        return self._index.scores(encoding)
 
     def compose(self, encoding: Encoding, scores: Scores) -> Draft:
         """See ``Method``."""

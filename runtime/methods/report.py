@@ -1,22 +1,24 @@
 """The single best report of the corpus: CXR-RePaiR-R (Endo et al., ML4H 2021, section 4)."""
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar
 
-from cxr_edge.bundle import Bundle
-from cxr_edge.indexes.search import SentenceIndex
-from cxr_edge.methods.base import best, require_unit, retrieved
-from cxr_edge.types import Draft, Encoding
+from cxr_edge.methods.base import Parts, retrieved
+from cxr_edge.types import Draft, Encoding, Hit
 
 
 class BestReport:
     """Takes the one best report of an index of whole reports; ``k`` is not used."""
 
-    def __init__(self, _bundle: Bundle, index: SentenceIndex, _k: int) -> None:
-        """See ``Method``."""
-        require_unit(index, "report", "report")
-        self._index = index
+    needs_index: ClassVar[bool] = True
 
-    def compose(self, _encoding: Encoding, scores: NDArray[np.float32]) -> Draft:
+    def __init__(self, parts: Parts) -> None:
         """See ``Method``."""
-        return retrieved(best(self._index, scores, 1))
+        self._index = parts.require_index("report", "report")
+
+    def search(self, encoding: Encoding) -> tuple[Hit, ...]:
+        """The best report."""
+        return self._index.search(encoding, 1)
+
+    def compose(self, _encoding: Encoding, found: tuple[Hit, ...]) -> Draft:
+        """See ``Method``."""
+        return retrieved(found)

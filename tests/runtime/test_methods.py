@@ -11,8 +11,9 @@ from cxr_edge.errors import MethodError
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.labelers import get_labeler
 from cxr_edge.labels import OBSERVATIONS, Mention
-from cxr_edge.methods import METHODS, get_method
+from cxr_edge.methods import METHODS, Parts, get_method
 from cxr_edge.methods.guided import UNNAMED
+from cxr_edge.networks import Networks
 from cxr_edge.types import Attribute, Draft, Encoding
 
 P, N, U = Mention.POSITIVE, Mention.NEGATIVE, Mention.UNCERTAIN
@@ -57,7 +58,8 @@ def drafted(
     seed: int = 0,
 ) -> Draft:
     encoding = encoded(bundle, probabilities, seed)
-    return get_method(method)(bundle, index, k).compose(encoding, index.scores(encoding))
+    chosen = get_method(method)(Parts(bundle, index, Networks(bundle), k))
+    return chosen.compose(encoding, chosen.search(encoding))
 
 
 @pytest.fixture
@@ -213,7 +215,7 @@ def test_report_needs_reports_and_the_others_sentences(
     for name in METHODS:
         wrong = sentences if name == "report" else reports
         with pytest.raises(MethodError, match="cxr-index build --unit"):
-            get_method(name)(bundle, wrong, 6)
+            get_method(name)(Parts(bundle, wrong, Networks(bundle), 6))
 
 
 def test_a_retrieved_comparison_is_pointed_out(

@@ -1,0 +1,36 @@
+"""The networks of one bundle, each loaded once and all on the same engine."""
+
+from cxr_edge.bundle import Bundle
+from cxr_edge.engines import Engine, load_engine
+
+
+class Networks:
+    """Opens networks by role when they are first asked for; ``close()`` gives their memory back."""
+
+    def __init__(self, bundle: Bundle, engine: str = "auto", threads: int | None = None) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            bundle: where the networks are.
+            engine: ``auto`` or a name of ``cxr_edge.engines.ENGINES``.
+            threads: processors for each; default those this process may use.
+        """
+        self._bundle, self._engine, self._threads = bundle, engine, threads
+        self._opened: dict[str, Engine] = {}
+
+    def open(self, role: str) -> Engine:
+        """The network of a role, ready to run. It stays ours: do not close it.
+
+        Raises:
+            BundleError: the bundle has no such network, or its file is damaged.
+            EngineUnavailable: the engine cannot run on this machine.
+        """
+        if role not in self._opened:
+            model = self._bundle.read(self._bundle.network(role).file)
+            self._opened[role] = load_engine(self._engine, model, self._threads)
+        return self._opened[role]
+
+    def close(self) -> None:
+        """Close every network that was opened; a second close does nothing."""
+        while self._opened:
+            self._opened.popitem()[1].close()

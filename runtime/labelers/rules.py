@@ -1,8 +1,12 @@
 """The rule labeler: mention, negation and doubt, in plain Python."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.errors import CorpusError
 from cxr_edge.labelers.anatomy import judge_parts
 from cxr_edge.labelers.scan import normalise, scan
 from cxr_edge.labelers.scope import resolve_mentions
@@ -27,6 +31,23 @@ class RuleLabeler:
     """
 
     name = "rules"
+    source = "rules"
+
+    @classmethod
+    def open(
+        cls, bundle: str | Path | None = None, engine: str = "auto", threads: int | None = None
+    ) -> "RuleLabeler":
+        """The labeler; it runs no network, so that engine and threads mean nothing to it.
+
+        Raises:
+            CorpusError: A bundle was given.
+        """
+        if bundle is not None:
+            raise CorpusError(
+                f"the labeler 'rules' takes no bundle, got {bundle}; leave the bundle out or "
+                "choose the labeler 'chexbert'"
+            )
+        return cls()
 
     def label(self, text: str) -> NDArray[np.int8]:
         """Label one sentence or one report.
@@ -52,3 +73,11 @@ class RuleLabeler:
         if sentences and not abnormal:
             labels[NO_FINDING] = Mention.POSITIVE
         return np.array(labels, dtype=np.int8)
+
+    def label_all(self, texts: Sequence[str]) -> NDArray[np.int8]:
+        """Label texts one after the other: int8 (N, 14)."""
+        labels = [self.label(text) for text in texts]
+        return np.array(labels, dtype=np.int8).reshape(len(labels), len(OBSERVATIONS))
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,6 +1,7 @@
 """The rule labeler against hand-written sentences, the known answers, and CheXpert's samples."""
 
 import csv
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -226,10 +227,20 @@ def test_output_form() -> None:
     assert not LABELER.label(" . 1. ").any()
 
 
+def test_many_texts_are_labelled_in_their_order() -> None:
+    texts = ["No effusion.", "", "Cardiomegaly."]
+    labels = LABELER.label_all(texts)
+    assert (labels.dtype, labels.shape) == (np.int8, (3, 14))
+    np.testing.assert_array_equal(labels, [LABELER.label(text) for text in texts])
+    assert LABELER.label_all([]).shape == (0, 14)
+
+
 def test_registry() -> None:
-    assert all(get_labeler(name).name == name for name in LABELERS)
-    with pytest.raises(CorpusError, match="expected one of rules"):
-        get_labeler("chexbert")
+    for name, place in LABELERS.items():
+        module, _, attribute = place.partition(":")
+        assert getattr(import_module(module), attribute).name == name
+    with pytest.raises(CorpusError, match="expected one of chexbert, rules"):
+        get_labeler("chexpert")
 
 
 @settings(deadline=None, max_examples=200)

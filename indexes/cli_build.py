@@ -1,6 +1,7 @@
 """``cxr-index build``."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -21,7 +22,7 @@ def build(
     bundle: str | None,
     out: Path,
     name: str | None,
-    unit: str,
+    unit: Literal["sentence", "report"],
     split: str | None,
     replace: bool,
     threads: int | None,
@@ -33,10 +34,10 @@ def build(
     """
     from cxr_edge.bundle import Bundle
     from cxr_edge.indexes.build import build_index
-    from cxr_edge.indexes.corpora import open_corpus
+    from cxr_edge.indexes.corpora import CorpusOptions, open_corpus
     from cxr_edge.pipeline import locate
 
-    source = open_corpus(corpus, unit=unit, split=split)
+    source = open_corpus(corpus, CorpusOptions(unit=unit, split=split))
     try:
         built = build_index(
             source,

@@ -1,22 +1,27 @@
 """Corpora: where the sentences of an index come from.
 
-A reader turns one source into ``CorpusSentence`` rows. The registry holds import paths as strings,
-so that listing the names loads nothing.
+A reader turns one source into ``CorpusSentence`` rows, one after the other, in an order that is the
+same each time. The registry holds import paths as strings, so that listing the names loads nothing.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from pathlib import Path
+from typing import Literal, Protocol, cast
 
+from cxr_edge.errors import CorpusError
 from cxr_edge.types import Attribute
 
 CORPORA: dict[str, str] = {
-    "grammar": "cxr_edge.indexes.corpora.grammar.corpus:GrammarCorpus",
-    "jsonl": "cxr_edge.indexes.corpora.jsonl:JsonlCorpus",
+    "grammar": "cxr_edge.indexes.corpora.grammar.corpus:open_grammar",
+    "jsonl": "cxr_edge.indexes.corpora.jsonl:open_jsonl",
 }
-"""Name of each corpus format and where its reader is, as ``module:class``."""
+"""Name of each corpus format and what opens it, as ``module:function``."""
+SECTIONS = ("findings", "impression")
+ROLES = (*SECTIONS, "report", "source", "split", "image")
+"""What a column of a table can be."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,68 @@ class CorpusSentence:
     """``findings``, ``impression``, or empty where it fits either."""
 
 
+@dataclass(frozen=True)
+class CorpusOptions:
+    """What is taken from a corpus, and how it is written."""
+
+    unit: Literal["sentence", "report"] = "sentence"
+    """``report``: one text a report, what is left of its wanted sections in their order."""
+    split: str | None = None
+    """Take only the reports of this split."""
+    sections: tuple[str, ...] = SECTIONS
+    """Any of ``findings`` and ``impression``. CXR-RePaiR takes ``("impression",)``. Text under no
+    heading is taken only where both are wanted."""
+    earlier_studies: Literal["drop", "keep"] = "drop"
+    """What becomes of a sentence that speaks of an earlier study."""
+    redaction: Literal["drop", "strip", "keep"] = "drop"
+    """What becomes of a sentence with a redaction mark (``XXXX``, ``___``, ``[**...**]``):
+    ``strip`` takes the mark out and keeps the rest."""
+    acronyms: bool = False
+    """Write acronyms out (PTX: pneumothorax)."""
+    lower: bool = False
+    """Write everything in lower case."""
+    columns: tuple[tuple[str, str], ...] = ()
+    """Pairs of a role (one of ``ROLES``) and the column or key of the file that holds it. What is
+    not named is recognised by its usual names."""
+
+    def __post_init__(self) -> None:
+        """Check the choices.
+
+        Raises:
+            CorpusError: a value is none of those offered.
+        """
+        wrong = [name for name in self.sections if name not in SECTIONS]
+        if wrong or not self.sections:
+            raise CorpusError(
+                f"sections {', '.join(self.sections) or '(none)'}: expected one or both of "
+                f"{', '.join(SECTIONS)}"
+            )
+        for name, allowed in (
+            ("unit", ("sentence", "report")),
+            ("earlier_studies", ("drop", "keep")),
+            ("redaction", ("drop", "strip", "keep")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise CorpusError(
+                    f"{name} {getattr(self, name)!r}: expected one of {', '.join(allowed)}"
+                )
+        for role, _ in self.columns:
+            if role not in ROLES:
+                raise CorpusError(f"column role {role!r}: expected one of {', '.join(ROLES)}")
+
+
 class Corpus(Protocol):
-    """What a reader provides: sentences in corpus order, and a count of what it left out."""
+    """What a reader provides: sentences in corpus order, and a count of what it left out.
+
+    Each iteration reads the source again from its beginning and counts anew. Rows are read as they
+    are asked for; nothing grows with the number of rows but, for formats with a row per image, the
+    set of the studies already met.
+    """
 
     dropped: Counter[str]
-    """Texts left out so far, by reason."""
+    """Texts left out by the latest iteration so far, by reason."""
+    notes: list[str]
+    """Remarks for the user, a line each: a fallback encoding, text in another language."""
 
     def __iter__(self) -> Iterator[CorpusSentence]:
         """Read the corpus.
@@ -48,19 +110,32 @@ class Corpus(Protocol):
         """
         ...
 
+    def fingerprint(self) -> str:
+        """Hex digest of the files (content where small, else size and time) and the options.
 
-def open_corpus(source: str, *, unit: str = "sentence", split: str | None = None) -> Corpus:
-    """Choose the reader of a corpus: ``grammar`` is our own, anything else is a JSON Lines file.
+        Two corpora with the same fingerprint give the same rows in the same order.
+        """
+        ...
+
+
+def open_corpus(
+    source: str | Path, options: CorpusOptions | None = None, form: str | None = None
+) -> Corpus:
+    """Open a corpus with the reader of its format.
 
     Args:
-        source: ``grammar`` or a path.
-        unit: ``sentence`` or ``report``.
-        split: Take only the reports of this split.
+        source: ``grammar``, or the path of a file or a folder.
+        options: what is taken from it.
+        form: one of ``CORPORA``; None recognises it from names and headers.
 
     Raises:
-        CorpusError: The file is not there, or the grammar was asked for reports or a split.
+        CorpusError: there is nothing of this name, its format is not recognised, or the format
+            cannot do what the options ask.
     """
-    form = "grammar" if source == "grammar" else "jsonl"
+    options = CorpusOptions() if options is None else options
+    if form is None:
+        form = "grammar" if source == "grammar" else "jsonl"
+    if form not in CORPORA:
+        raise CorpusError(f"format {form!r}: expected one of {', '.join(sorted(CORPORA))}")
     module, _, name = CORPORA[form].partition(":")
-    reader = getattr(import_module(module), name)
-    return cast(Corpus, reader(source, unit=unit, split=split))
+    return cast(Corpus, getattr(import_module(module), name)(source, options))

@@ -1,7 +1,7 @@
-"""Reports as JSON Lines: an object a line with ``findings`` and ``impression``.
+"""Reports as JSON Lines: an object a line with ``findings`` and ``impression``, or ``report``.
 
-Optional keys: ``uid`` or ``id`` (the source, else the line number) and ``split``. Sentences with
-redaction marks and sentences that speak of an earlier study are left out and counted.
+Optional keys: ``uid``, ``id`` or ``study_id`` (the source, else the line number), ``split``, and
+``images`` (names, or objects with a ``file``). The Open-I studies come in this form.
 """
 
 import json
@@ -11,51 +11,45 @@ from pathlib import Path
 from typing import Any
 
 from cxr_edge.errors import CorpusError
-from cxr_edge.indexes.corpora import CorpusSentence
-from cxr_edge.labelers.attributes import attributes, has_redaction
-from cxr_edge.labelers.sentences import split_sentences
-from cxr_edge.types import Attribute
+from cxr_edge.indexes.corpora import CorpusOptions
+from cxr_edge.indexes.corpora.files import open_text, require_file
+from cxr_edge.indexes.corpora.reports import RawReport, ReportCorpus
 
-_SECTIONS = ("findings", "impression")
+_TEXTS = ("findings", "impression", "report")
+_SOURCES = ("uid", "id", "study_id", "study")
 
 
-class JsonlCorpus:
-    """The sentences, or the whole reports, of a JSON Lines file, in file order."""
+class JsonlReader:
+    """The reports of a JSON Lines file, in file order."""
 
-    def __init__(
-        self, path: str | Path, *, unit: str = "sentence", split: str | None = None
-    ) -> None:
+    form = "jsonl"
+
+    def __init__(self, path: Path, options: CorpusOptions) -> None:
         """Name the file.
-
-        Args:
-            path: the file.
-            unit: ``sentence``, or ``report`` for one text a report (its impression, else its
-                findings).
-            split: take only the reports whose ``split`` is this.
 
         Raises:
             CorpusError: there is no such file.
         """
-        self._path, self._unit, self._split = Path(path), unit, split
-        self.dropped: Counter[str] = Counter()
-        """Texts left out so far, by reason."""
-        if not self._path.is_file():
-            raise CorpusError(
-                f"{path} is not a file; give a JSON Lines file of reports, or 'grammar' for ours"
-            )
+        self._path = require_file(
+            path, "a JSON Lines file of reports, another corpus, or 'grammar' for ours"
+        )
+        named = dict(options.columns)
+        self._key = {role: named.get(role, role) for role in (*_TEXTS, "split")}
+        self._sources = (named["source"],) if "source" in named else _SOURCES
+        self.notes: list[str] = []
 
-    def __iter__(self) -> Iterator[CorpusSentence]:
-        """Read the file.
+    def files(self) -> Iterator[Path]:
+        """See ``Reader``."""
+        yield self._path
 
-        Raises:
-            CorpusError: the file cannot be read, or a line is no such object.
-        """
+    def reports(self, _dropped: Counter[str]) -> Iterator[RawReport]:
+        """See ``Reader``."""
         try:
-            with self._path.open(encoding="utf-8-sig") as stream:
+            with open_text(self._path, self.notes) as stream:
                 for number, line in enumerate(stream, 1):
                     if line.strip():
-                        yield from self._texts(self._parse(line, number), number)
-        except (OSError, UnicodeDecodeError) as problem:
+                        yield self._report(self._parse(line, number), number)
+        except (OSError, EOFError) as problem:
             raise CorpusError(f"{self._path} cannot be read: {problem}") from None
 
     def _parse(self, line: str, number: int) -> dict[str, Any]:
@@ -66,35 +60,35 @@ class JsonlCorpus:
         except (ValueError, RecursionError):
             report = None
         if not isinstance(report, dict) or not all(
-            isinstance(report.get(section, ""), str | None) for section in _SECTIONS
+            isinstance(report.get(self._key[role], ""), str | None) for role in _TEXTS
         ):
             raise CorpusError(
                 f"{self._path}, line {number}: expected a JSON object with the texts "
-                "'findings' and 'impression'"
+                "'findings' and 'impression', or 'report'"
             )
         return report
 
-    def _texts(self, report: dict[str, Any], number: int) -> Iterator[CorpusSentence]:
-        if self._split is not None and report.get("split") != self._split:
-            self.dropped["of another split"] += 1
-            return
-        source = str(report.get("uid") or report.get("id") or f"line {number}")
-        parts = [(section, (report.get(section) or "").strip()) for section in _SECTIONS]
-        if self._unit == "report":
-            section, text = next((p for p in reversed(parts) if p[1]), ("", ""))
-            yield from self._kept([text], section, source)
-            return
-        for section, text in parts:
-            yield from self._kept(split_sentences(text), section, source)
+    def _report(self, report: dict[str, Any], number: int) -> RawReport:
+        source = next((str(report[key]) for key in self._sources if report.get(key)), None)
+        split = report.get(self._key["split"])
+        texts = [(role, report.get(self._key[role]) or "") for role in _TEXTS]
+        parts = tuple((role, text) for role, text in texts[:2] if text.strip())
+        return RawReport(
+            source=source or f"line {number}",
+            # A whole report beside its own sections would say everything twice.
+            parts=parts or (("", texts[2][1]),),
+            split=None if split is None else str(split),
+            images=_images(report.get("images")),
+        )
 
-    def _kept(self, texts: list[str], section: str, source: str) -> Iterator[CorpusSentence]:
-        for text in texts:
-            found = attributes(text)
-            if not text:
-                self.dropped["empty"] += 1
-            elif has_redaction(text):
-                self.dropped["holds a redaction mark"] += 1
-            elif found & Attribute.COMPARISON:
-                self.dropped["speaks of an earlier study"] += 1
-            else:
-                yield CorpusSentence(text, source, None, found, section)
+
+def _images(listed: object) -> tuple[str, ...]:
+    """Names of the images: strings, or objects with a ``file``."""
+    rows = listed if isinstance(listed, list) else []
+    names = [row.get("file") if isinstance(row, dict) else row for row in rows]
+    return tuple(name for name in names if isinstance(name, str) and name)
+
+
+def open_jsonl(source: str | Path, options: CorpusOptions) -> ReportCorpus:
+    """Open a JSON Lines file as a corpus; see ``open_corpus``."""
+    return ReportCorpus(JsonlReader(Path(source), options), options)

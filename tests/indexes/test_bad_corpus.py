@@ -17,14 +17,14 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "reports.jsonl"
     path.write_text('{"findings": "Clear lungs."}\n' + line + "\n")
     with pytest.raises(CorpusError, match=r"line 2") as caught:
-        list(open_corpus(str(path), unit="sentence", split=None))
+        list(open_corpus(path))
     assert "\n" not in str(caught.value)
 
 
 def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
     path = tmp_path / "reports.jsonl"
     path.write_bytes(b'\xef\xbb\xbf{"findings": "Clear lungs."}\n')
-    assert [s.text for s in open_corpus(str(path), unit="sentence", split=None)] == ["Clear lungs."]
+    assert [s.text for s in open_corpus(path)] == ["Clear lungs."]
 
 
 def test_replace_touches_nothing_but_an_index(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Whether a graph decides as its reference does: which texts, which labels, which tokens."""
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,6 +19,8 @@ LABELS = 0.99
 """Least share of labels that must be the same."""
 TOP = 10
 TEXTS = 512
+CONE = 0.38
+"""Median cosine of two grammar sentences, by the embedded text network; a test measures it."""
 RATIO = 20
 """A check tells something where answering for another picture would cost this many times more."""
 
@@ -53,14 +56,13 @@ def _retrieval(spec: ExportSpec) -> Check:
 def text_vectors(spec: ExportSpec) -> tuple[Array, str]:
     """Texts to score pictures against, float32 (M, D) of unit length, and what they are.
 
-    Sentences of the grammar by the reference text network. Without one, unit vectors at random:
-    texts of a trained network crowd around one direction, which adds the same to all scores of a
-    picture and changes no order, so that a sphere of them is no easier.
+    Sentences of the grammar by the reference text network. Without one, unit vectors at random in
+    a cone as narrow as that of real sentences, whose scores lie closer together than those of a
+    whole sphere.
     """
     graph = next((graph for graph in spec.graphs if graph.role == "text"), None)
     if graph is None or not spec.tokenizer:
-        drawn = np.random.default_rng(10).standard_normal((TEXTS, spec.dimension))
-        return unit(drawn.astype(np.float32)), f"{TEXTS} random unit vectors (no text network)"
+        return text_cone(spec.dimension), f"{TEXTS} random vectors in a cone (no text network)"
     import torch
 
     from cxr_edge.indexes.corpora import open_corpus
@@ -79,6 +81,19 @@ def text_vectors(spec: ExportSpec) -> tuple[Array, str]:
             answer = graph.module(*inputs)
             rows.append((answer[0] if isinstance(answer, tuple) else answer).numpy())
     return unit(np.concatenate(rows)), f"{TEXTS} sentences of the grammar"
+
+
+def text_cone(dimension: int) -> Array:
+    """Unit vectors around one direction, the median cosine of two of them being ``CONE``.
+
+    Each is ``sqrt(CONE) m + sqrt(1 - CONE) u`` with one m for all and a u of its own at right
+    angles to it: the cosine of two is ``CONE`` and what their u's have in common by chance.
+    """
+    chance = np.random.default_rng(10)
+    middle = unit(chance.standard_normal((1, dimension), dtype=np.float32))
+    drawn = chance.standard_normal((TEXTS, dimension), dtype=np.float32)
+    aside = unit(drawn - drawn @ middle.T * middle)
+    return unit(math.sqrt(CONE) * middle + math.sqrt(1.0 - CONE) * aside)
 
 
 def unit(vectors: Array) -> Array:

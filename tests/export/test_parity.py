@@ -130,8 +130,22 @@ def test_texts_come_from_the_text_network_where_there_is_one(weights: Path) -> N
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
     alone = replace(spec, graphs=spec.graphs[:1])
     vectors, kind = text_vectors(alone)
-    assert "random unit vectors" in kind
+    assert "random vectors in a cone" in kind
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+
+
+def median_cosine(vectors: np.ndarray) -> float:
+    return float(np.median((vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]))
+
+
+@pytest.mark.parametrize("dimension", [24, 128, 1280])
+def test_random_texts_crowd_as_sentences_of_a_trained_network_do(dimension: int) -> None:
+    sentences, kind = text_vectors(export_spec(None))
+    assert "sentences of the grammar" in kind
+    drawn = agreement.text_cone(dimension)
+    assert drawn.dtype == np.float32
+    assert drawn.shape == (agreement.TEXTS, dimension)
+    assert abs(median_cosine(drawn) - median_cosine(sentences)) < 0.02
 
 
 def test_all_failures_are_told_at_once_and_nothing_is_written(

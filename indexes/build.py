@@ -12,20 +12,13 @@ from numpy.typing import NDArray
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import load_engine
 from cxr_edge.errors import CorpusError
-from cxr_edge.indexes.container import (
-    DATA,
-    MANIFEST,
-    SCHEMA,
-    SECTION_NAMES,
-    pack_strings,
-    parts,
-    plan,
-)
+from cxr_edge.indexes.container import SECTION_NAMES
+from cxr_edge.indexes.contents import Columns, Sources, Strings
 from cxr_edge.indexes.corpora import CorpusSentence
 from cxr_edge.indexes.search import SentenceIndex
+from cxr_edge.indexes.writing import write_index
 from cxr_edge.labelers import get_labeler
 from cxr_edge.labelers.attributes import attributes as find_attributes
-from cxr_edge.manifest import write_directory
 from cxr_edge.tokenizers import get_tokenizer
 
 _BATCH = 256
@@ -85,28 +78,22 @@ def build_index(
         raise CorpusError(
             "the corpus gave no sentence: it is empty, or all of it was dropped (see above)"
         )
-    arrays = _columns(kept, labeler)
-    arrays["vectors"] = embed([s.text for s in kept], bundle, engine=engine, threads=threads)
-    sections, _ = plan(arrays)
-    sizes = Counter(str(SECTION_NAMES[code]) or "unknown" for code in arrays["section"])
+    vectors = embed([s.text for s in kept], bundle, engine=engine, threads=threads)
+    columns = _columns(kept, vectors, labeler)
+    sizes = Counter(str(SECTION_NAMES[code]) or "unknown" for code in columns.section)
     manifest = {
-        "schema": SCHEMA,
         "name": name,
         "unit": unit,
-        "count": len(kept),
-        "dimension": bundle.dimension,
-        "dtype": "float32",
         "metric": bundle.metric,
         "space": bundle.space,
         "row_order": "corpus",
-        "sections": sections,
         "labeler": labeler,
         "corpus": {"read": read, "repeated": read - len(kept), "by_section": dict(sizes)},
         "tokenizer": bundle.manifest["tokenizer"],
         "software": f"cxr-edge {version('cxr-edge')}",
     }
-    write_directory(out, MANIFEST, manifest, {DATA: parts(arrays)}, replace=replace)
-    return Built(SentenceIndex.open(out), read, read - len(kept))
+    index = write_index(out, columns, manifest=manifest, replace=replace)
+    return Built(index, read, read - len(kept))
 
 
 def embed(
@@ -129,19 +116,17 @@ def embed(
     return vectors
 
 
-def _columns(kept: list[CorpusSentence], labeler: str) -> dict[str, NDArray[np.generic]]:
+def _columns(kept: list[CorpusSentence], vectors: NDArray[np.float32], labeler: str) -> Columns:
     label = get_labeler(labeler).label
     labels = [label(s.text) if s.labels is None else s.labels for s in kept]
     attributes = [find_attributes(s.text) if s.attributes is None else s.attributes for s in kept]
-    text, text_offsets = pack_strings([s.text for s in kept])
-    source, source_offsets = pack_strings([s.source for s in kept])
-    return {
-        "text": text,
-        "text_offsets": text_offsets,
-        "source": source,
-        "source_offsets": source_offsets,
-        "labels": np.array(labels, np.int8).reshape(len(kept), -1),
-        "attributes": np.array([int(a) for a in attributes], np.uint8),
-        "section": np.array([SECTION_NAMES.index(s.section) for s in kept], np.uint8),
-        "cluster_size": np.ones(len(kept), np.uint32),
-    }
+    return Columns(
+        vectors=vectors,
+        texts=Strings.of(s.text for s in kept),
+        sources=Sources.of([s.source] for s in kept),
+        labels=np.array(labels, np.int8).reshape(len(kept), -1),
+        attributes=np.array([int(a) for a in attributes], np.uint8),
+        section=np.array([SECTION_NAMES.index(s.section) for s in kept], np.uint8),
+        frequency=np.ones(len(kept), np.uint32),
+        cluster_size=np.ones(len(kept), np.uint32),
+    )

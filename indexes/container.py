@@ -1,30 +1,39 @@
-"""The file format of an index: one header, aligned sections, nothing to parse.
+"""The files of an index and what their sections mean.
 
-``index.bin`` is a 4 KiB header followed by sections, each aligned to 4 KiB, so that any number of
-processes can map the same pages. Which section stands where, its dtype and its shape are in
-``index.json``, whose digest protects them; the header repeats the geometry, so that a file that was
-swapped for another is noticed even before it is hashed.
+``index.bin`` (N rows, D dimensions; offsets as in ``contents``):
 
-Sections (N rows, D dimensions):
+=================== =============== ========= ==================================================
+name                dtype           shape     content
+=================== =============== ========= ==================================================
+vectors             float32, 16     (N, D)    one embedding a row; unit length for cosine
+text                uint8           (bytes,)  UTF-8 of all texts, one after the other
+text_offsets        uint64          (N+1,)
+report_ids          uint8           (bytes,)  UTF-8 of all report ids, each once
+report_ids_offsets  uint64          (I+1,)
+sources             uint32          (S,)      positions in report_ids, row after row
+sources_offsets     uint64          (N+1,)
+labels              int8            (N, 14)   ``Mention`` per observation
+attributes          uint8           (N,)      ``Attribute`` flags
+section             uint8           (N,)      position in ``SECTION_NAMES``
+frequency           uint32          (N,)      how often the corpus holds this very text
+cluster_size        uint32          (N,)      how many different texts the row stands for
+links               uint32          (N, R)    optional: the graph, see ``contents.Graph``
+entry               uint32          (E,)      optional, with links
+routes              as vectors      (C, D)    optional
+route_rows          uint32          (C, F)    optional, with routes
+=================== =============== ========= ==================================================
 
-=============== ========= ========= ==============================================================
-name            dtype     shape     content
-=============== ========= ========= ==============================================================
-vectors         float32   (N, D)    one embedding a row; unit length where the metric is cosine
-text            uint8     (bytes,)  UTF-8 of all sentences, one after the other
-text_offsets    uint64    (N+1,)    row i is text[offsets[i]:offsets[i+1]]
-source          uint8     (bytes,)  UTF-8 of the source ids, as above
-source_offsets  uint64    (N+1,)
-labels          int8      (N, 14)   ``Mention`` per observation
-attributes      uint8     (N,)      ``Attribute`` flags
-section         uint8     (N,)      position in ``SECTION_NAMES``
-cluster_size    uint32    (N,)      how many corpus sentences the row stands for
-=============== ========= ========= ==============================================================
+``clusters.bin``, optional (M texts before compression): text, text_offsets, report_ids,
+report_ids_offsets, sources, sources_offsets, frequency over the M texts; members uint32 (M,) and
+members_offsets uint64 (N+1,). It is checked when it is first touched, not when an index is opened.
+
+A file that another process shortens in place while it is mapped ends every reader with SIGBUS: an
+index is never edited, only replaced by a rename.
 """
 
 import mmap
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,93 +41,102 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.errors import SentenceIndexError
+from cxr_edge.indexes.layout import Arrays, Layout, Section, all_finite, rising
 from cxr_edge.manifest import read_manifest, verified
 
 MANIFEST = "index.json"
 DATA = "index.bin"
-SCHEMA = "cxr-edge/index/1"
-ALIGNMENT = 4096
+CLUSTERS = "clusters.bin"
+SCHEMA = "cxr-edge/index/2"
 SECTION_NAMES = ("", "findings", "impression")
-_MAGIC = b"CXREDGE\x01"
-_HEADER = struct.Struct("<8sQQQ")  # magic, rows, dimensions, bytes of the whole file
 
-Arrays = Mapping[str, NDArray[Any]]
-
-_DTYPES = {
-    "vectors": "float32",
-    "text": "uint8",
-    "text_offsets": "uint64",
-    "source": "uint8",
-    "source_offsets": "uint64",
-    "labels": "int8",
-    "attributes": "uint8",
-    "section": "uint8",
-    "cluster_size": "uint32",
+_FLOATS = ("float32", "float16")
+_TEXTS = {
+    "text": Section(("uint8",), ("text",)),
+    "text_offsets": Section(("uint64",), ("texts+1",)),
+    "report_ids": Section(("uint8",), ("report_ids",)),
+    "report_ids_offsets": Section(("uint64",), ("reports+1",)),
+    "sources": Section(("uint32",), ("sources",)),
+    "sources_offsets": Section(("uint64",), ("texts+1",)),
 }
-
-
-def _shapes(rows: int, dimension: int, text: int, source: int) -> dict[str, tuple[int, ...]]:
-    return {
-        "vectors": (rows, dimension),
-        "text": (text,),
-        "text_offsets": (rows + 1,),
-        "source": (source,),
-        "source_offsets": (rows + 1,),
-        "labels": (rows, 14),
-        "attributes": (rows,),
-        "section": (rows,),
-        "cluster_size": (rows,),
-    }
-
-
-def _aligned(position: int) -> int:
-    return -(-position // ALIGNMENT) * ALIGNMENT
-
-
-def pack_strings(values: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
-    """Strings as one UTF-8 block, uint8 (bytes,), and its offsets, uint64 (N+1,)."""
-    encoded = [value.encode() for value in values]
-    offsets = np.zeros(len(encoded) + 1, np.uint64)
-    np.cumsum([len(value) for value in encoded], out=offsets[1:])
-    return np.frombuffer(b"".join(encoded), np.uint8), offsets
-
-
-def plan(arrays: Arrays) -> tuple[dict[str, dict[str, Any]], int]:
-    """Where each section will stand, as ``index.json`` records it, and the size of the file."""
-    rows, dimension = arrays["vectors"].shape
-    shapes = _shapes(rows, dimension, arrays["text"].size, arrays["source"].size)
-    sections, position = {}, ALIGNMENT
-    for name, dtype in _DTYPES.items():
-        if arrays[name].dtype != np.dtype(dtype) or arrays[name].shape != shapes[name]:
-            raise ValueError(f"section {name} is not {dtype} {shapes[name]}")
-        sections[name] = {"offset": position, "dtype": dtype, "shape": list(shapes[name])}
-        position = _aligned(position + arrays[name].nbytes)
-    return sections, position
-
-
-def parts(arrays: Arrays) -> Iterator[bytes]:
-    """The bytes of ``index.bin``, in order."""
-    sections, size = plan(arrays)
-    rows, dimension = arrays["vectors"].shape
-    yield _HEADER.pack(_MAGIC, rows, dimension, size).ljust(ALIGNMENT, b"\0")
-    for name in sections:
-        data = np.ascontiguousarray(arrays[name]).tobytes()
-        yield data
-        yield b"\0" * (_aligned(len(data)) - len(data))
+INDEX_LAYOUT = Layout(
+    b"CXREDGE\x02",
+    ("texts", "dimension"),
+    {
+        "vectors": Section(_FLOATS, ("texts", "dimension")),
+        **_TEXTS,
+        "labels": Section(("int8",), ("texts", "14")),
+        "attributes": Section(("uint8",), ("texts",)),
+        "section": Section(("uint8",), ("texts",)),
+        "frequency": Section(("uint32",), ("texts",)),
+        "cluster_size": Section(("uint32",), ("texts",)),
+        "links": Section(("uint32",), ("texts", "degree"), "the graph"),
+        "entry": Section(("uint32",), ("entries",), "the graph"),
+        "routes": Section(_FLOATS, ("routes", "dimension"), "the routes"),
+        "route_rows": Section(("uint32",), ("routes", "fan"), "the routes"),
+    },
+)
+CLUSTERS_LAYOUT = Layout(
+    b"CXRCLUS\x01",
+    ("texts", "rows"),
+    {
+        **_TEXTS,
+        "frequency": Section(("uint32",), ("texts",)),
+        "members": Section(("uint32",), ("texts",)),
+        "members_offsets": Section(("uint64",), ("rows+1",)),
+    },
+)
 
 
 def open_container(directory: Path) -> tuple[dict[str, Any], Arrays]:
-    """Map an index and check it whole: manifest, digest, geometry, offsets.
+    """Map an index and check it whole: manifest, digest, geometry, offsets, values.
 
     Returns:
-        The manifest, and the sections as read-only arrays over the map.
+        The manifest, and the sections of ``index.bin`` as read-only arrays over the map.
 
     Raises:
         SentenceIndexError: anything missing, damaged, foreign or inconsistent.
     """
     manifest = read_manifest(directory, MANIFEST, SCHEMA, SentenceIndexError)
-    path = directory / DATA
-    damaged = SentenceIndexError(f"{path} is damaged: its geometry is inconsistent; build it again")
+    known = {"texts": manifest.get("count"), "dimension": manifest.get("dimension")}
+    arrays = _map(directory / DATA, INDEX_LAYOUT, manifest, "sections", known)
+    if not _sound(arrays, manifest):
+        raise _inconsistent(directory / DATA)
+    return manifest, arrays
+
+
+def open_clusters(directory: Path, manifest: Mapping[str, Any]) -> Arrays:
+    """Map ``clusters.bin`` of an opened index and check it whole.
+
+    Raises:
+        SentenceIndexError: the index has none, or it is damaged or inconsistent.
+    """
+    if CLUSTERS not in manifest["files"]:
+        raise SentenceIndexError(
+            f"index {directory} was built without clusters; build it with compression"
+        )
+    path = directory / CLUSTERS
+    known = {"rows": manifest["count"]}
+    arrays = _map(path, CLUSTERS_LAYOUT, manifest, "clusters", known)
+    members = arrays["members"]
+    sound = (
+        _texts_sound(arrays)
+        and rising(arrays["members_offsets"], members.size, strictly=True)
+        and (members.size == 0 or members.max() < members.size)
+        and bool(np.all(np.bincount(members) == 1))
+    )
+    if not sound:
+        raise _inconsistent(path)
+    return arrays
+
+
+def _map(
+    path: Path,
+    layout: Layout,
+    manifest: Mapping[str, Any],
+    records: str,
+    known: Mapping[str, Any],
+) -> dict[str, NDArray[Any]]:
     try:
         with path.open("rb") as stream:
             mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
@@ -127,41 +145,46 @@ def open_container(directory: Path) -> tuple[dict[str, Any], Arrays]:
     # Hashed through the very map that is then searched.
     view = memoryview(mapped)
     try:
-        verified(view, manifest["files"][DATA], path, SentenceIndexError)
-        arrays = _sections(manifest, view)
+        verified(view, manifest["files"][path.name], path, SentenceIndexError)
+        if any(type(size) is not int for size in known.values()):
+            raise TypeError
+        return layout.read(view, manifest[records], known)
     except (KeyError, TypeError, ValueError, AttributeError, struct.error):
-        raise damaged from None
-    return manifest, arrays
+        raise _inconsistent(path) from None
 
 
-def _sections(manifest: Mapping[str, Any], view: memoryview) -> dict[str, NDArray[Any]]:
-    rows, dimension = int(manifest["count"]), int(manifest["dimension"])
-    if _HEADER.unpack_from(view) != (_MAGIC, rows, dimension, len(view)):
-        raise ValueError("header")
-    sections = manifest["sections"]
-    text, source = sections["text"]["shape"][0], sections["source"]["shape"][0]
-    arrays = {}
-    for name, shape in _shapes(rows, dimension, text, source).items():
-        entry = sections[name]
-        dtype, offset = np.dtype(_DTYPES[name]), int(entry["offset"])
-        size = int(np.prod(shape)) * dtype.itemsize
-        outside = offset < ALIGNMENT or offset % ALIGNMENT or offset + size > len(view)
-        if outside or entry["dtype"] != dtype.name or tuple(entry["shape"]) != shape:
-            raise ValueError(name)
-        arrays[name] = np.frombuffer(view[offset : offset + size], dtype).reshape(shape)
-    for name in ("text", "source"):
-        offsets = arrays[f"{name}_offsets"]
-        if (
-            offsets[0] != 0
-            or offsets[-1] != arrays[name].size
-            or np.any(offsets[1:] < offsets[:-1])
-        ):
-            raise ValueError(name)
-    if rows and (
-        not np.all(np.isfinite(arrays["vectors"]))
-        or arrays["labels"].min() < 0
-        or arrays["labels"].max() > 3
-        or arrays["section"].max() >= len(SECTION_NAMES)
-    ):
-        raise ValueError("values")
-    return arrays
+def _inconsistent(path: Path) -> SentenceIndexError:
+    return SentenceIndexError(f"{path} is damaged: its geometry is inconsistent; build it again")
+
+
+def _sound(arrays: Arrays, manifest: Mapping[str, Any]) -> bool:
+    """Whether no value of ``index.bin`` leads outside its range.
+
+    Links are not walked here: the reader checks each one when it follows it, ``verify`` all.
+    """
+    vectors, rows = arrays["vectors"], len(arrays["vectors"])
+    sound = (
+        vectors.dtype.name == manifest.get("dtype")
+        and _texts_sound(arrays)
+        and all_finite(vectors)
+        and (rows == 0 or arrays["labels"].min() >= 0)
+        and (rows == 0 or arrays["labels"].max() <= 3)
+        and (rows == 0 or arrays["section"].max() < len(SECTION_NAMES))
+    )
+    if sound and "links" in arrays:
+        entry = arrays["entry"]
+        sound = bool(rows and entry.size and entry.max() < rows)
+    if sound and "routes" in arrays:
+        routes = arrays["routes"]
+        sound = "links" in arrays and routes.dtype == vectors.dtype and all_finite(routes)
+    return sound
+
+
+def _texts_sound(arrays: Arrays) -> bool:
+    sources, reports = arrays["sources"], len(arrays["report_ids_offsets"]) - 1
+    return (
+        rising(arrays["text_offsets"], arrays["text"].size)
+        and rising(arrays["report_ids_offsets"], arrays["report_ids"].size)
+        and rising(arrays["sources_offsets"], sources.size, strictly=True)
+        and (sources.size == 0 or bool(sources.max() < reports))
+    )

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from cxr_edge.bundle import Bundle, write_bundle
-from cxr_edge.indexes.container import DATA, MANIFEST, SCHEMA, pack_strings, parts, plan
+from cxr_edge.indexes.contents import Columns, Sources, Strings
 from cxr_edge.indexes.search import SentenceIndex
+from cxr_edge.indexes.writing import write_index
 from cxr_edge.labels import OBSERVATIONS
-from cxr_edge.manifest import write_directory
 from cxr_edge.types import Attribute
 
 TINY = Path(__file__).resolve().parents[1] / "data" / "tiny.onnx"
@@ -70,36 +70,18 @@ def make_index(tmp_path: Path) -> Callable[..., SentenceIndex]:
                 labels[number, OBSERVATIONS.index(name)] = mention
         vectors = np.random.default_rng(5).standard_normal((count, 8)).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        text, text_offsets = pack_strings([row[0] for row in rows])
-        source, source_offsets = pack_strings([f"s{n}" for n in range(count)])
-        arrays = {
-            "vectors": vectors,
-            "text": text,
-            "text_offsets": text_offsets,
-            "source": source,
-            "source_offsets": source_offsets,
-            "labels": labels,
-            "attributes": np.array([int(row[2]) for row in rows], np.uint8),
-            "section": np.zeros(count, np.uint8),
-            "cluster_size": np.ones(count, np.uint32),
-        }
-        out = tmp_path / f"index-{len(list(tmp_path.iterdir()))}"
-        write_directory(
-            out,
-            MANIFEST,
-            {
-                "schema": SCHEMA,
-                "name": "rows",
-                "unit": unit,
-                "count": count,
-                "dimension": 8,
-                "dtype": "float32",
-                "metric": "cosine",
-                "space": space,
-                "sections": plan(arrays)[0],
-            },
-            {DATA: parts(arrays)},
+        columns = Columns(
+            vectors=vectors,
+            texts=Strings.of(row[0] for row in rows),
+            sources=Sources.of([f"s{n}"] for n in range(count)),
+            labels=labels,
+            attributes=np.array([int(row[2]) for row in rows], np.uint8),
+            section=np.zeros(count, np.uint8),
+            frequency=np.ones(count, np.uint32),
+            cluster_size=np.ones(count, np.uint32),
         )
-        return SentenceIndex.open(out)
+        out = tmp_path / f"index-{len(list(tmp_path.iterdir()))}"
+        about = {"name": "rows", "unit": unit, "metric": "cosine", "space": space}
+        return write_index(out, columns, manifest=about)
 
     return make

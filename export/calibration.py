@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from cxr_edge.dicom import StudyReader
 from cxr_edge.errors import ParityError, StudyError
-from cxr_edge.export.precision import element_types, open_session
+from cxr_edge.export.graph import Graph, open_session
+from cxr_edge.export.precision import element_types
 from cxr_edge.preprocess import Recipe, apply
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def calibration_pictures(folder: Path, recipe: Mapping[str, Any]) -> NDArray[np.
     return np.concatenate(pictures)
 
 
-def largest_in_half(graph: bytes, feeds: Iterable[Feed]) -> dict[str, float]:
+def largest_in_half(graph: Graph, feeds: Iterable[Feed]) -> dict[str, float]:
     """The largest absolute value of every tensor that an FP16 graph holds in FP16.
 
     The graph is run with those tensors in FP32, so that what would overflow is seen at its true
@@ -82,7 +83,7 @@ def largest_in_half(graph: bytes, feeds: Iterable[Feed]) -> dict[str, float]:
     """
     from onnx import ModelProto, TensorProto, numpy_helper
 
-    model = ModelProto.FromString(graph)
+    model = ModelProto.FromString(graph.model)
     constant = {tensor.name for tensor in model.graph.initializer}
     half = [name for name, kind in element_types(model).items() if kind == TensorProto.FLOAT16]
     largest = {
@@ -92,7 +93,7 @@ def largest_in_half(graph: bytes, feeds: Iterable[Feed]) -> dict[str, float]:
     }
     watched = [name for name in half if name not in constant]
     _widen(model)
-    watching = open_session(_with_largest(model, watched))
+    watching = open_session(Graph(_with_largest(model, watched), graph.weights))
     names = [f"{name}/largest" for name in watched]
     for feed in feeds:
         for name, value in zip(watched, watching.run(names, dict(feed)), strict=True):

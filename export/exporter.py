@@ -1,6 +1,6 @@
 """From an ``ExportSpec`` to a bundle: trace, check, write."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from cxr_edge.bundle import Bundle, write_bundle
 from cxr_edge.errors import CheckpointError, ParityError
 from cxr_edge.export.agreement import checks_of
 from cxr_edge.export.calibration import Feed, largest_in_half, require_half_range
+from cxr_edge.export.graph import Graph
 from cxr_edge.export.parity import LOWERED, check_parity
-from cxr_edge.export.precision import Precision, fold_casts, quantise, trace
+from cxr_edge.export.precision import Precision, data_file, fold_casts, quantise, trace
 from cxr_edge.export.spec import ExportSpec, GraphSpec
 
 Images = NDArray[np.float32]
@@ -50,7 +51,7 @@ def export_bundle(
     """
     _require_possible(spec, precision, calibration)
     judged = _judged_by(images, calibration, precision)
-    files: dict[str, bytes] = dict(spec.files)
+    files: dict[str, bytes | Iterable[bytes]] = dict(spec.files)
     networks: dict[str, Any] = {}
     parity: dict[str, Any] = {}
     for graph in spec.graphs:
@@ -60,13 +61,16 @@ def export_bundle(
         checked = check_parity(graph, content, tolerance, judged, checks_of(spec, graph))
         parity[graph.role] = {**checked, **record}
         file = f"{graph.role}.onnx"
-        files[file] = content
+        files[file] = content.model
         networks[graph.role] = {
             "file": file,
             "inputs": list(graph.inputs),
             "outputs": list(graph.outputs),
             "precision": made,
         }
+        if content.weights:
+            networks[graph.role]["data"] = data_file(graph.role)
+            files[data_file(graph.role)] = content.data()
     failures = [line for record in parity.values() for line in record["failures"]]
     if failures and not force:
         raise ParityError(f"{'; '.join(failures)}; nothing written")
@@ -115,12 +119,12 @@ def _judged_by(
 
 def _made(
     graph: GraphSpec, precision: Precision, calibration: Images | None
-) -> tuple[bytes, dict[str, Any]]:
+) -> tuple[Graph, dict[str, Any]]:
     """One network in a precision, and what to record of how it was made."""
     if precision == "fp16":
         content = trace(graph, half=True)
         largest = largest_in_half(content, _feeds(graph, calibration))
-        return fold_casts(content), {"range": require_half_range(graph.role, largest)}
+        return fold_casts(content, graph.role), {"range": require_half_range(graph.role, largest)}
     content = trace(graph)
     if precision == "int8":
         assert calibration is not None

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.export.agreement import RATIO, Check
-from cxr_edge.export.precision import Precision, open_session
+from cxr_edge.export.graph import Graph, open_session
+from cxr_edge.export.precision import Precision
 from cxr_edge.export.spec import GraphSpec, Tolerance
 
 BATCHES = (1, 2, 5, 16)
@@ -29,7 +30,7 @@ Outputs = Sequence[NDArray[np.float32]]
 
 def check_parity(
     spec: GraphSpec,
-    graph: bytes,
+    graph: Graph,
     tolerance: Tolerance,
     images: NDArray[np.float32] | None,
     checks: Mapping[str, Check] | None = None,
@@ -38,7 +39,7 @@ def check_parity(
 
     Args:
         spec: the reference.
-        graph: the serialised ONNX model.
+        graph: the ONNX model.
         tolerance: what is accepted.
         images: float32 (N, C, S, S) preprocessed pictures; the image network is compared on them
             as well.

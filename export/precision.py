@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.errors import ParityError
+from cxr_edge.errors import CheckpointError, ParityError
+from cxr_edge.export.graph import Graph, assemble, take_out
 from cxr_edge.export.spec import GraphSpec
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-    from onnxruntime import InferenceSession
 
 OPSET = 20
 Precision = Literal["fp32", "fp16", "int8"]
@@ -29,8 +29,8 @@ DELICATE = ("LayerNormalization", "Softmax", "ReduceL2")
 """Operations that lose too much in FP16 and must not run in it."""
 
 
-def trace(spec: GraphSpec, *, half: bool = False) -> bytes:
-    """One network as a serialised ONNX model with a dynamic batch, FP32 in and out.
+def trace(spec: GraphSpec, *, half: bool = False) -> Graph:
+    """One network as an ONNX graph with a dynamic batch, FP32 in and out.
 
     Args:
         spec: the network.
@@ -66,13 +66,20 @@ def trace(spec: GraphSpec, *, half: bool = False) -> bytes:
             verbose=False,
         )
     assert program is not None
+    location = data_file(spec.role)
+    weights = take_out(program, location)
     model = program.model_proto
     if half:
         _halve_fused_kernels(model)
         _float_outputs(model)
         _require_delicate_in_float(spec.role, model)
     _forget_source(model)
-    return bytes(model.SerializeToString(deterministic=True))
+    return assemble(model, weights, location)
+
+
+def data_file(role: str) -> str:
+    """Name of the file that holds the weights of a large network."""
+    return f"{role}.data"
 
 
 def _forget_source(model: "ModelProto") -> None:
@@ -151,12 +158,18 @@ def _require_delicate_in_float(role: str, model: "ModelProto") -> None:
             )
 
 
-def fold_casts(graph: bytes) -> bytes:
-    """Store in FP16 the weights that an FP16 graph would cast to it on every run."""
+def fold_casts(graph: Graph, role: str) -> Graph:
+    """Store in FP16 the weights that an FP16 graph would cast to it on every run.
+
+    Args:
+        graph: as ``trace(..., half=True)`` leaves it.
+        role: of the network, which names its data file.
+    """
     from onnx import ModelProto, TensorProto, numpy_helper
 
-    model = ModelProto.FromString(graph)
+    model = ModelProto.FromString(graph.model)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    outside = dict(graph.weights)
     kept = []
     for node in model.graph.node:
         to = next((a.i for a in node.attribute if a.name == "to"), None)
@@ -164,8 +177,13 @@ def fold_casts(graph: bytes) -> bytes:
         if weight is None or to != TensorProto.FLOAT16:
             kept.append(node)
             continue
-        halved = numpy_helper.to_array(weight).astype(np.float16)
-        model.graph.initializer.append(numpy_helper.from_array(halved, node.output[0]))
+        name = node.output[0]
+        if weight.name in graph.weights:
+            outside[name] = graph.weights[weight.name].astype(np.float16)
+            model.graph.initializer.append(TensorProto(name=name))
+        else:
+            halved = numpy_helper.to_array(weight).astype(np.float16)
+            model.graph.initializer.append(numpy_helper.from_array(halved, name))
     del model.graph.node[:]
     model.graph.node.extend(kept)
     used = {name for node in kept for name in node.input}
@@ -173,7 +191,7 @@ def fold_casts(graph: bytes) -> bytes:
     remaining = [tensor for tensor in model.graph.initializer if tensor.name in used]
     del model.graph.initializer[:]
     model.graph.initializer.extend(remaining)
-    return bytes(model.SerializeToString(deterministic=True))
+    return assemble(model, outside, data_file(role))
 
 
 class _Batches:
@@ -191,21 +209,29 @@ QUANTISED = ("Conv", "MatMul", "Gemm")
 """What runs in INT8; everything else stays in FP32."""
 
 
-def quantise(graph: bytes, input_: str, images: NDArray[np.float32]) -> bytes:
+def quantise(graph: Graph, input_: str, images: NDArray[np.float32]) -> Graph:
     """Static INT8 in QDQ form: weights per channel, activations by what the pictures show.
 
     Args:
         graph: the FP32 model.
         input_: name of its only input.
         images: float32 (N, C, S, S), real preprocessed pictures.
+
+    Raises:
+        CheckpointError: the network is too large to be quantised in one message.
     """
     from onnx import ModelProto
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    if graph.weights:
+        raise CheckpointError(
+            "the network is too large for INT8, expected weights below 1.5 GiB; export it with "
+            "--precision fp16"
+        )
     with tempfile.TemporaryDirectory() as folder:
         given, prepared, written = (Path(folder, f"{name}.onnx") for name in ("a", "b", "c"))
-        given.write_bytes(graph)
+        given.write_bytes(graph.model)
         quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
@@ -222,13 +248,4 @@ def quantise(graph: bytes, input_: str, images: NDArray[np.float32]) -> bytes:
         )
         model = ModelProto.FromString(written.read_bytes())
     _forget_source(model)
-    return bytes(model.SerializeToString(deterministic=True))
-
-
-def open_session(graph: bytes) -> "InferenceSession":
-    """A quiet ONNX Runtime session on the processor."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return Graph(bytes(model.SerializeToString(deterministic=True)))

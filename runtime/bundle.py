@@ -42,6 +42,8 @@ class Network:
     file: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    data: str = ""
+    """File of the weights that a large graph keeps outside; empty where they are in ``file``."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def _network(role: str, entry: Mapping[str, Any]) -> Network:
     outputs = tuple(str(name) for name in entry["outputs"])
     if role == "image" and (len(inputs) != 1 or "embedding" not in outputs):
         raise ValueError("image network: one input and an output 'embedding' are needed")
-    return Network(str(entry["file"]), inputs, outputs)
+    return Network(str(entry["file"]), inputs, outputs, str(entry.get("data", "")))
 
 
 def _gate(entry: Mapping[str, Any]) -> ObservationGate:

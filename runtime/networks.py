@@ -1,7 +1,7 @@
 """The networks of one bundle, each loaded once and all on the same engine."""
 
 from cxr_edge.bundle import Bundle
-from cxr_edge.engines import Engine, load_engine
+from cxr_edge.engines import Engine, load_network
 
 
 class Networks:
@@ -26,8 +26,7 @@ class Networks:
             EngineUnavailable: the engine cannot run on this machine.
         """
         if role not in self._opened:
-            model = self._bundle.read(self._bundle.network(role).file)
-            self._opened[role] = load_engine(self._engine, model, self._threads)
+            self._opened[role] = load_network(self._bundle, role, self._engine, self._threads)
         return self._opened[role]
 
     def close(self) -> None:

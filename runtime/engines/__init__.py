@@ -2,9 +2,11 @@
 
 import os
 from importlib import import_module
+from types import MappingProxyType
 from typing import cast
 
-from cxr_edge.engines.base import Engine, EngineInfo, EngineModule, Probe
+from cxr_edge.bundle import Bundle
+from cxr_edge.engines.base import Engine, EngineInfo, EngineModule, Probe, Weights
 from cxr_edge.errors import EngineUnavailable
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "Probe",
     "default_threads",
     "load_engine",
+    "load_network",
     "probe_all",
 ]
 
@@ -42,7 +45,26 @@ def probe_all() -> dict[str, Probe]:
     return {name: _module(name).probe() for name in ENGINES}
 
 
-def load_engine(name: str, model: bytes, threads: int | None = None) -> Engine:
+def load_network(
+    bundle: Bundle, role: str, name: str = "auto", threads: int | None = None
+) -> Engine:
+    """Load a network of a bundle, its files checked; see :func:`load_engine`.
+
+    Raises:
+        EngineUnavailable: as there.
+        BundleError: the bundle has no such network, or a file is missing or damaged.
+    """
+    network = bundle.network(role)
+    weights = {network.data: bundle.read(network.data)} if network.data else {}
+    return load_engine(name, bundle.read(network.file), threads, weights)
+
+
+def load_engine(
+    name: str,
+    model: bytes,
+    threads: int | None = None,
+    weights: Weights = MappingProxyType({}),
+) -> Engine:
     """Load a network on a named engine, or with ``auto`` on the first that is available.
 
     A named engine that cannot run is an error: there is no silent fall-back.
@@ -51,6 +73,7 @@ def load_engine(name: str, model: bytes, threads: int | None = None) -> Engine:
         name: ``auto`` or a key of ``ENGINES``.
         model: the ONNX graph.
         threads: processors to use; default ``default_threads()``.
+        weights: the files in which a large graph keeps its weights, by the names it gives.
 
     Raises:
         EngineUnavailable: unknown name, an absurd number of threads, or what is missing, per
@@ -65,7 +88,7 @@ def load_engine(name: str, model: bytes, threads: int | None = None) -> Engine:
             module = _module(candidate)
             answer = module.probe()
             if answer.available:
-                return module.load(model, threads)
+                return module.load(model, threads, weights)
             reasons.append(f"{candidate}: {answer.detail}")
         raise EngineUnavailable("no engine can run here; " + "; ".join(reasons))
     if name not in ENGINES:
@@ -74,4 +97,4 @@ def load_engine(name: str, model: bytes, threads: int | None = None) -> Engine:
     answer = module.probe()
     if not answer.available:
         raise EngineUnavailable(f"engine {name} cannot run here: {answer.detail}")
-    return module.load(model, threads)
+    return module.load(model, threads, weights)

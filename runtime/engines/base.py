@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 Arrays = Mapping[str, NDArray[Any]]
+Weights = Mapping[str, bytes]
+"""Content of the files in which a large ONNX graph keeps its weights, by the names it gives."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class EngineModule(Protocol):
         """Answer without loading a network and without raising."""
         ...
 
-    def load(self, model: bytes, threads: int) -> Engine:
-        """Load an ONNX graph.
+    def load(self, model: bytes, threads: int, weights: Weights) -> Engine:
+        """Load an ONNX graph and the weights that it keeps outside, which may be none.
 
         Raises:
             EngineUnavailable: the engine cannot run here.

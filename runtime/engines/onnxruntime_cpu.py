@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
 
-from cxr_edge.engines.base import EngineInfo, Probe
+from cxr_edge.engines.base import EngineInfo, Probe, Weights
 from cxr_edge.errors import BundleError, EngineUnavailable
 
 _PROVIDER = "CPUExecutionProvider"
@@ -38,7 +39,7 @@ def probe() -> Probe:
 class _Session:
     """An ONNX Runtime session that keeps to the protocol of ``Engine``."""
 
-    def __init__(self, model: bytes, threads: int) -> None:
+    def __init__(self, model: bytes, threads: int, weights: Weights) -> None:
         try:
             import onnxruntime as ort
 
@@ -55,6 +56,12 @@ class _Session:
         # Waiting threads would otherwise spin and take the core that decodes the next study.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
+            if weights:
+                # The very bytes that were checked, not a path that could hold others by now. They
+                # are copied while the session is made; until then `weights` keeps them alive.
+                options.add_external_initializers_from_files_in_memory(
+                    list(weights), list(weights.values()), [len(w) for w in weights.values()]
+                )
             self._session = ort.InferenceSession(model, options, providers=[_PROVIDER])
         except Exception as problem:
             reason = " ".join(str(problem).split())[:200]
@@ -72,11 +79,11 @@ class _Session:
         vars(self).pop("_session", None)  # a second close does nothing
 
 
-def load(model: bytes, threads: int) -> _Session:
-    """Load an ONNX graph on ``threads`` processors.
+def load(model: bytes, threads: int, weights: Weights = MappingProxyType({})) -> _Session:
+    """Load an ONNX graph on ``threads`` processors, with the weights that it keeps outside.
 
     Raises:
         EngineUnavailable: the library does not import or took another provider.
         BundleError: the graph is not one it can load.
     """
-    return _Session(model, threads)
+    return _Session(model, threads, weights)

@@ -171,7 +171,7 @@ def test_a_wrong_checkpoint_is_refused_in_one_line(state, change, told):
 def test_export_agrees_in_any_batch(file):
     spec = export_spec(file)
     (graph,) = spec.graphs
-    content = trace(graph)
+    content = trace(graph).model
     agree(graph, content)
     assert operators(content).count("LayerNormalization") == 2 * SMALL.depth + 1
     assert (spec.dimension, spec.metric) == (24, "cosine")

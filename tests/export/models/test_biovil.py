@@ -133,7 +133,7 @@ def test_exports(state, tmp_path):
     spec = export_spec(tmp_path / "biovil.pt")
     assert (spec.dimension, spec.metric) == (10, "cosine")
     (graph,) = spec.graphs
-    agree(graph, trace(graph))
+    agree(graph, trace(graph).model)
 
 
 def reference(stored, side):

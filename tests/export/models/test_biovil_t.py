@@ -196,7 +196,7 @@ def test_exports_for_a_single_picture(state, tmp_path):
     spec = export_spec(tmp_path / "biovil_t.pt")
     assert (spec.dimension, spec.metric) == (10, "cosine")
     (graph,) = spec.graphs
-    content = trace(graph)
+    content = trace(graph).model
     agree(graph, content)
     assert "Softmax" not in operators(content), "the pooler of pairs is left out"
 

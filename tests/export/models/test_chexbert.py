@@ -293,7 +293,7 @@ def test_what_the_user_must_give_is_said(spec, state, vocabulary, tmp_path):
 
 
 def test_the_graph_is_plain(graph):
-    model = onnx.load_from_string(graph)
+    model = onnx.load_from_string(graph.model)
     kinds = Counter(node.op_type for node in model.graph.node)
     assert {node.domain for node in model.graph.node} <= {"", "ai.onnx"}
     assert (kinds["LayerNormalization"], kinds["Softmax"], kinds["Gelu"]) == (5, 2, 2)
@@ -305,7 +305,7 @@ def test_the_graph_is_plain(graph):
 
 @pytest.mark.parametrize("lengths", [[12], [2, 33], [7, 1, 64, 20, 512]])
 def test_the_graph_takes_any_batch_and_length(lengths, graph, reference):
-    session = onnxruntime.InferenceSession(graph)
+    session = onnxruntime.InferenceSession(graph.model)
     ids, mask = batch(lengths)
     logits, first = session.run(["logits", "embedding"], {"ids": ids, "mask": mask})
     want_logits, want_first = reference(torch.from_numpy(ids), torch.from_numpy(mask))
@@ -326,7 +326,7 @@ def test_tokenizer_and_graph_fit_together(spec, graph, tmp_path, reference):
     tokenizer = WordPieceTokenizer.open(spec.tokenizer, tmp_path)
     encoded = tokenizer.encode(["", "a b, c.", "a " * 700])
     assert encoded["ids"].shape == (3, 512)
-    session = onnxruntime.InferenceSession(graph)
+    session = onnxruntime.InferenceSession(graph.model)
     (logits,) = session.run(["logits"], encoded)
     want, _ = reference(*(torch.from_numpy(encoded[name]) for name in ("ids", "mask")))
     np.testing.assert_allclose(logits, want, rtol=0, atol=1e-5)

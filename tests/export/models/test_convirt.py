@@ -142,7 +142,7 @@ def test_export_agrees_in_any_batch(state, tmp_path):
     torch.save(by_position(state), tmp_path / "model.pth")
     spec = export_spec(tmp_path / "model.pth")
     (graph,) = spec.graphs
-    agree(graph, trace(graph))
+    agree(graph, trace(graph).model)
     assert spec.dimension == 20
 
 

@@ -279,7 +279,7 @@ def exported(state, tmp_path_factory):
     torch.save({**state, **under_image(prompted(40)), **beside}, path)
     spec = export_spec(path)
     assert [graph.role for graph in spec.graphs] == ["image", "prefill", "step"]
-    return {graph.role: (graph, trace(graph)) for graph in spec.graphs}
+    return {graph.role: (graph, trace(graph).model) for graph in spec.graphs}
 
 
 @pytest.mark.parametrize(("role", "norms"), [("image", 0), ("prefill", 6), ("step", 6)])
@@ -340,11 +340,11 @@ def naive_search(state, config, memory: torch.Tensor, beams: int) -> tuple[list[
 @pytest.mark.parametrize("beams", [1, 3])
 def test_the_loop_over_both_graphs_finds_the_tokens_of_a_naive_search(exported, state, beams):
     engines = {role: onnxruntime_cpu.load(graph, 1) for role, (_, graph) in exported.items()}
-    decoder = CachedDecoder(engines["prefill"], engines["step"], START, END, SMALL.limit)
+    decoder = CachedDecoder(engines["prefill"], engines["step"], START, END, SMALL.limit, beams)
     memory = torch.randn(6, 14, 40, generator=torch.Generator().manual_seed(9)) * 2
     (pixels,) = exported["image"][0].samples(1, np.random.default_rng(9))
     memory[0] = torch.from_numpy(engines["image"].run({"pixels": pixels})["memory"][0])
-    found = decoder.decode(memory.numpy(), beams)
+    found = decoder.decode(memory.numpy())
     lengths = set()
     for row, result in zip(memory, found, strict=True):
         tokens, total = naive_search(state, SMALL, row, beams)

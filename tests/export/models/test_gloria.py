@@ -136,7 +136,7 @@ def test_exports_with_corners_aligned(state, tmp_path):
     assert (spec.dimension, spec.metric) == (24, "cosine")
     (graph,) = spec.graphs
     assert graph.outputs == ("embedding", "local")
-    content = trace(graph)
+    content = trace(graph).model
     agree(graph, content)
     (resize,) = [n for n in onnx.load_from_string(content).graph.node if n.op_type == "Resize"]
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in resize.attribute}

@@ -300,7 +300,7 @@ def exported(tmp_path_factory):
     torch.save(weights(MERGED), path)
     spec = export_spec(path)
     assert [graph.role for graph in spec.graphs] == ["image", "sentence", "word"]
-    return {graph.role: (graph, trace(graph)) for graph in spec.graphs}
+    return {graph.role: (graph, trace(graph).model) for graph in spec.graphs}
 
 
 @pytest.mark.parametrize("role", ["image", "sentence", "word"])
@@ -334,9 +334,9 @@ class InTorch:
 
 
 def assert_loop_is_the_reference(config, engines, beams):
-    decoder = SentenceDecoder(engines["sentence"], engines["word"], START, END, 3, 6)
+    decoder = SentenceDecoder(engines["sentence"], engines["word"], START, END, 3, 6, beams)
     seen = engines["image"].run({"pixels": pictures(4).numpy()})
-    written = decoder.decode(seen["mean_feature"], seen["grid"], beams)
+    written = decoder.write(seen)
     with torch.inference_mode():
         wanted, maps = Reference(weights(config), config).write(pictures(4), 3, 6, beams)
     assert [[list(s.tokens) for s in report] for report in written] == wanted
@@ -389,7 +389,7 @@ def test_each_picture_stops_on_its_own():
     mean = np.array([[1.0], [2.0], [3.0]], np.float32)
     sentences = Stops()
     decoder = SentenceDecoder(sentences, Ends(), START, END, sentences=2)
-    reports = decoder.decode(mean, np.zeros((3, 49, 1), np.float32))
+    reports = decoder.write({"mean_feature": mean, "grid": np.zeros((3, 49, 1), np.float32)})
     assert [len(report) for report in reports] == [2, 2, 0]
     assert sentences.asked == [[1.0, 2.0, 3.0], [1.0, 2.0]]
 

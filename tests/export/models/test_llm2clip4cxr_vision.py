@@ -249,7 +249,7 @@ def test_a_shard_is_refused(tmp_path):
 
 def test_exports_at_reduced_size(state):
     graph = GraphSpec("image", load(state, 70), ("pixels",), ("embedding",), smooth_pictures(3, 70))
-    content = trace(graph)
+    content = trace(graph).model
     agree(graph, content)
     used = operators(content)
     assert used.count("LayerNormalization") == 4 * SMALL.layers + 1

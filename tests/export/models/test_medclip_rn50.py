@@ -141,7 +141,7 @@ def test_exports(file):
     assert Recipe.from_json(spec.recipe) == RECIPE
     assert all(entry["muted"] and entry["auroc"] is None for entry in spec.observations.values())
     (graph,) = spec.graphs
-    agree(graph, trace(graph))
+    agree(graph, trace(graph).model)
 
 
 def test_needs_a_checkpoint():

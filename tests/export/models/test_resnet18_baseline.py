@@ -97,7 +97,7 @@ def test_export_agrees_in_any_batch(state, tmp_path):
     torch.save(state, tmp_path / "epoch.pt")
     spec = export_spec(tmp_path / "epoch.pt")
     (graph,) = spec.graphs
-    agree(graph, trace(graph))
+    agree(graph, trace(graph).model)
     assert spec.dimension == 24
 
 

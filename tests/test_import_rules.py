@@ -34,6 +34,7 @@ ALLOWED = {
     "imagecodecs": ("runtime/dicom/", "benchmarks/"),
     "openjpeg": ("runtime/dicom/", "benchmarks/"),
     "hnswlib": ("indexes/",),
+    "ray": ("indexes/engines/",),
     "cryptography": ("runtime/signing.py", "export/"),
 }
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib3", "requests", "httpx", "ftplib", "asyncio"}

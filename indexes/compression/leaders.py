@@ -42,9 +42,20 @@ class Leaders:
         some = np.flatnonzero(leads.any(axis=0))
         return cls(some + start, leads[:, some])
 
+    def followed_by(self, later: "Leaders") -> "Leaders":
+        """These and later ones."""
+        return Leaders(
+            np.concatenate([self.rows, later.rows]),
+            np.concatenate([self.leads, later.leads], axis=1),
+        )
+
 
 def match(
-    vectors: Vectors, rows: Rows, leaders: Leaders, thresholds: tuple[float, ...], open_: NDArray[np.bool_]
+    vectors: Vectors,
+    rows: Rows,
+    leaders: Leaders,
+    thresholds: tuple[float, ...],
+    open_: NDArray[np.bool_],
 ) -> Rows:
     """The first representative that each row is like.
 

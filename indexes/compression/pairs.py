@@ -26,9 +26,7 @@ def normalised(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     return (wide / np.where(length > 0, length, 1.0)).astype(np.float32)
 
 
-def exact_cosines(
-    left: NDArray[np.float32], right: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def exact_cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
     """Cosine of each pair of rows of two (P, D) arrays of unit rows, float64 (P,).
 
     A cumulative sum, not a sum: its order is part of its definition.

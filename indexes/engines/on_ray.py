@@ -1,0 +1,72 @@
+"""The same tasks over Ray, on the processors of this machine or of a running cluster.
+
+``RAY_ADDRESS`` names a cluster, as Ray documents it; the folder of the build must then be one that
+every node sees under the same path. Without it a Ray of our own runs on this machine alone and
+ends with the build. Ray's usage report to its makers is switched off.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from cxr_edge.engines import default_threads
+
+_STORE_BYTES = 256 * 2**20
+"""Shared memory of a Ray of our own: blocks of texts and vectors, not the corpus."""
+_AHEAD = 2
+"""Tasks handed out for each processor, so that none waits for the next item."""
+
+
+class RayEngine:
+    """See ``BuildEngine``."""
+
+    threads: int | None = 1
+
+    def __init__(self, threads: int | None = None) -> None:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        # Whoever of its tasks finds no GPU is not to hide the one that the network may use.
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        import ray
+
+        self._ray = ray
+        self._own = not ray.is_initialized()
+        if self._own and os.environ.get("RAY_ADDRESS"):
+            ray.init(log_to_driver=False, logging_level="error")
+        elif self._own:
+            ray.init(
+                num_cpus=threads or default_threads(),
+                object_store_memory=_STORE_BYTES,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="error",
+            )
+        self.width = max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        shared: tuple[Any, ...],
+        items: Iterable[tuple[Any, ...]],
+    ) -> Iterator[Any]:
+        """See ``BuildEngine``."""
+        remote = self._ray.remote(function)
+        references = tuple(self._ray.put(value) for value in shared)
+        running: deque[Any] = deque()
+        for item in items:
+            running.append(remote.remote(*references, *item))
+            if len(running) >= _AHEAD * self.width:
+                yield self._result(running.popleft())
+        while running:
+            yield self._result(running.popleft())
+
+    def _result(self, reference: Any) -> Any:
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as problem:
+            raise problem.cause from None
+
+    def close(self) -> None:
+        """See ``BuildEngine``; a Ray that was there before stays."""
+        if self._own:
+            self._ray.shutdown()

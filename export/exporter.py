@@ -11,6 +11,7 @@ from cxr_edge.bundle import Bundle, write_bundle
 from cxr_edge.errors import CheckpointError, ParityError
 from cxr_edge.export.agreement import checks_of
 from cxr_edge.export.calibration import Feed, largest_in_half, require_half_range
+from cxr_edge.export.generation import ROLE, check_decoding
 from cxr_edge.export.graph import Graph
 from cxr_edge.export.parity import LOWERED, check_parity
 from cxr_edge.export.precision import Precision, data_file, fold_casts, quantise, trace
@@ -54,9 +55,11 @@ def export_bundle(
     files: dict[str, bytes | Iterable[bytes]] = dict(spec.files)
     networks: dict[str, Any] = {}
     parity: dict[str, Any] = {}
+    graphs: dict[str, Graph] = {}
     for graph in spec.graphs:
         made = "fp32" if precision == "int8" and graph.role != "image" else precision
         content, record = _made(graph, made, calibration)
+        graphs[graph.role] = content
         tolerance = LOWERED.get(made, spec.tolerance)
         checked = check_parity(graph, content, tolerance, judged, checks_of(spec, graph))
         parity[graph.role] = {**checked, **record}
@@ -71,6 +74,8 @@ def export_bundle(
         if content.weights:
             networks[graph.role]["data"] = data_file(graph.role)
             files[data_file(graph.role)] = content.data()
+    if spec.decoding and spec.tokenizer:
+        parity[ROLE] = check_decoding(spec, graphs, judged, precision)
     failures = [line for record in parity.values() for line in record["failures"]]
     if failures and not force:
         raise ParityError(f"{'; '.join(failures)}; nothing written")
@@ -88,7 +93,9 @@ def export_bundle(
         "parity": parity,
         "provenance": dict(spec.provenance),
     }
-    warnings = list(_stamps(parity, failures))
+    if spec.decoding:
+        manifest["decoding"] = dict(spec.decoding)
+    warnings = [*_wordless(spec), *_stamps(parity, failures)]
     if warnings:
         manifest["warnings"] = warnings
     return write_bundle(out, manifest, files, replace=replace)
@@ -141,12 +148,26 @@ def _feeds(graph: GraphSpec, calibration: Images | None) -> Iterator[Feed]:
             yield {graph.inputs[0]: picture[None]}
 
 
+def _wordless(spec: ExportSpec) -> Iterator[str]:
+    """What a bundle has to say whose decoder's tokens mean nothing to it."""
+    if spec.decoding and not spec.tokenizer:
+        yield (
+            "The bundle was exported without --tokenizer: it has no words for its decoder's tokens "
+            "and cannot write reports."
+        )
+
+
 def _stamps(parity: Mapping[str, Mapping[str, Any]], failures: list[str]) -> Iterator[str]:
     """What every report made with the bundle has to say of its gate."""
     if failures:
         yield f"The bundle was exported although its parity gate failed: {'; '.join(failures)}."
     for role, record in parity.items():
-        if record["not_judged"] and not record["failures"]:
+        if role == ROLE and record["status"] == "uninformative":
+            yield (
+                "Whether the bundle writes what its reference writes could not be judged: every "
+                "picture gets nearly the same words."
+            )
+        elif record["not_judged"] and not record["failures"]:
             yield (
                 f"The parity of the bundle's {role} network could not be judged: its "
                 f"{', '.join(record['not_judged'])} hardly differ from input to input."

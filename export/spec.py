@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 Samples = Callable[[int, np.random.Generator], tuple[NDArray[np.generic], ...]]
 
+Written = list[list[tuple[int, ...]]]
+"""For each picture the tokens of its texts, without start and end."""
+
+Writer = Callable[[Mapping[str, NDArray[np.float32]], Mapping[str, Any]], Written]
+"""Outputs of the image network by name, (N, ...), and the ``decoding`` entry -> N reports."""
+
 
 @dataclass(frozen=True)
 class GraphSpec:
@@ -69,7 +75,10 @@ class ExportSpec:
         recipe: the preprocessing, as ``Recipe.to_json`` gives it.
         graphs: the networks.
         observations: by name, what is known of each: ``auroc``, ``gate``, ``muted``, ...
-        tokenizer: manifest entry of the tokenizer; empty where there is no text network.
+        tokenizer: manifest entry of the tokenizer; empty where there is neither a text network nor
+            a decoder, or no words for it.
+        decoding: manifest entry of the decoder's loop (docs/bundle.md); empty where there is none.
+        writer: the torch reference of that loop, by other means than the runtime's.
         files: further files of the bundle, by name.
         provenance: where the weights come from.
         tolerance: of the parity gate.
@@ -84,6 +93,8 @@ class ExportSpec:
     graphs: tuple[GraphSpec, ...]
     observations: Mapping[str, Mapping[str, Any]]
     tokenizer: Mapping[str, Any] = field(default_factory=dict)
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+    writer: Writer | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     tolerance: Tolerance = field(default_factory=Tolerance)

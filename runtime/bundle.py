@@ -76,6 +76,8 @@ class Bundle:
     networks: Mapping[str, Network]
     """By role: ``image``, ``text``."""
     recipe: Recipe
+    decoding: Mapping[str, Any]
+    """How the bundle's decoder writes; empty where it has none. See ``cxr_edge.decoding``."""
     gates: tuple[ObservationGate, ...]
     """Fourteen, in ``OBSERVATIONS`` order."""
 
@@ -109,11 +111,13 @@ class Bundle:
 
     @property
     def default_method(self) -> str:
-        """``guided`` where the bundle knows an observation well enough, else ``select``.
+        """``generate`` where the bundle holds a decoder; else ``guided`` or ``select``.
 
-        On ``valid``, guided drafts of the embedded default agree best with the reports
-        (docs/model-card.md).
+        ``guided`` where it knows an observation well enough: on ``valid``, guided drafts of the
+        embedded default agree best with the reports (docs/model-card.md).
         """
+        if self.decoding:
+            return "generate"
         blind = not self.observes or all(gate.muted for gate in self.gates)
         return "select" if blind else "guided"
 
@@ -181,6 +185,7 @@ def _parse(directory: Path, manifest: Mapping[str, Any]) -> Bundle:
             precision=str(manifest["precision"]),
             networks={role: _network(role, n) for role, n in manifest["networks"].items()},
             recipe=Recipe.from_json(manifest["recipe"] or _NO_PICTURES),
+            decoding=dict(manifest.get("decoding", {})),
             gates=tuple(_gate(manifest["observations"][name]) for name in OBSERVATIONS),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
@@ -232,7 +237,8 @@ def write_bundle(
     Args:
         out: directory to create.
         manifest: ``name architecture space metric dimension precision networks recipe tokenizer
-            observations parity provenance``; schema, file hashes and digest are added.
+            observations parity provenance``, and ``decoding`` where there is a decoder; schema,
+            file hashes and digest are added.
         files: content by file name.
         replace: put it in the place of an older one.
 

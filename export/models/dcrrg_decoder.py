@@ -16,8 +16,9 @@ output is what ``prefill`` reads.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ from cxr_edge.export.models.dcrrg_image import PREFIX, load_image
 from cxr_edge.export.models.defaults import muted_observations, smooth_pictures, state_of
 from cxr_edge.export.models.fitting import fit, require, without_prefix
 from cxr_edge.export.spec import ExportSpec, GraphSpec
+from cxr_edge.export.vocabulary import read_vocabulary
 from cxr_edge.labels import OBSERVATIONS
 from cxr_edge.preprocess.recipe import Crop, Normalise, Recipe, Repeat, Resize
 
@@ -39,6 +41,8 @@ _HEAD = 64
 """Width of one attention head: 512 / 8 in the paper."""
 _HIDDEN = -1e4
 """Added to the scores of empty slots; finite, so that FP16 stays finite."""
+_BEAMS = 3
+"""Of the paper's search."""
 _LIMIT = 100
 """Most tokens where no position table sets it."""
 _SIZE = 224
@@ -371,10 +375,16 @@ def graphs(decoder: Decoder) -> tuple[GraphSpec, GraphSpec]:
 def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> ExportSpec:
     """What the exporter needs: both graphs, and the image network where the checkpoint holds it.
 
+    Args:
+        checkpoint: the weights.
+        tokenizer: the decoder's words; without them the bundle cannot write.
+
     Raises:
-        CheckpointError: no checkpoint, one of something else, or an image side whose embeddings
-            the decoder cannot read.
+        CheckpointError: no checkpoint, one of something else, an image side whose embeddings the
+            decoder cannot read, or words that are not its own.
     """
+    from cxr_edge.export.models.dcrrg_reference import write
+
     network = load(state := state_of(NAME, checkpoint))
     image = load_image(NAME, without_prefix(state, ("module.",)))
     parts: tuple[GraphSpec, ...] = graphs(network)
@@ -392,6 +402,11 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
             *parts,
         )
         tensors |= {PREFIX + key: tensor for key, tensor in image.state_dict().items()}
+    decoding: dict[str, Any] = {"kind": "cached", "limit": network.config.limit, "beams": _BEAMS}
+    words = None
+    if tokenizer is not None:
+        words = read_vocabulary(NAME, tokenizer, network.config.vocabulary)
+        decoding |= {"start": words.start, "end": words.end}
     return ExportSpec(
         name=NAME,
         architecture=NAME,
@@ -401,4 +416,8 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
         recipe=RECIPE.to_json(),
         graphs=parts,
         observations=muted_observations(),
+        tokenizer=words.tokenizer if words else {},
+        files=words.files if words else {},
+        decoding=decoding,
+        writer=partial(write, network),
     )

@@ -10,8 +10,9 @@ three graphs: ``image``, ``sentence``, ``word``. ``cxr_edge.decoding.SentenceDec
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,11 +26,16 @@ from cxr_edge.export.models.defaults import muted_observations, smooth_pictures,
 from cxr_edge.export.models.densenet import DenseConfig, DenseFeatures, by_position, read_dense
 from cxr_edge.export.models.fitting import fit, require, without_prefix
 from cxr_edge.export.spec import ExportSpec, GraphSpec
+from cxr_edge.export.vocabulary import read_vocabulary
 from cxr_edge.preprocess.recipe import Crop, Normalise, Recipe, Repeat, Resize
 
 NAME = "liu2019"
 SIZE = 224
 _IMAGE = "image_feats."
+_LIMITS = {"sentences": 4, "words": 32, "beams": 1}
+"""Of a report and of a sentence. The paper's appendix with them is missing; a choice of ours."""
+_SPECIAL = {"start": 1, "unknown": 2, "end": 3}
+"""Ids of ``ysmiura/ifcc``; 0 is the padding."""
 
 RECIPE = Recipe(
     tone="minmax+equalise",
@@ -311,10 +317,21 @@ def graphs(writer: Writer) -> tuple[GraphSpec, ...]:
 def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> ExportSpec:
     """What the exporter needs: three graphs.
 
+    Args:
+        checkpoint: the weights.
+        tokenizer: the words; without them the bundle cannot write.
+
     Raises:
-        CheckpointError: no checkpoint, or one of something else.
+        CheckpointError: no checkpoint, one of something else, or words that are not its own.
     """
+    from cxr_edge.export.models.liu2019_reference import write
+
     writer = load(state_of(NAME, checkpoint))
+    decoding: dict[str, Any] = {"kind": "sentences", **_LIMITS}
+    words = None
+    if tokenizer is not None:
+        words = read_vocabulary(NAME, tokenizer, writer.config.vocabulary, _SPECIAL)
+        decoding |= {"start": words.start, "end": words.end}
     return ExportSpec(
         name=NAME,
         architecture=NAME,
@@ -324,4 +341,8 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
         recipe=RECIPE.to_json(),
         graphs=graphs(writer),
         observations=muted_observations(),
+        tokenizer=words.tokenizer if words else {},
+        files=words.files if words else {},
+        decoding=decoding,
+        writer=partial(write, writer),
     )

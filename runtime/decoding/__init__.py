@@ -2,6 +2,15 @@
 
 from cxr_edge.decoding.beam import Decoded, beam_search
 from cxr_edge.decoding.cached import CachedDecoder
+from cxr_edge.decoding.opening import ReportDecoder, open_decoder
 from cxr_edge.decoding.sentences import SentenceDecoder, without_repeats
 
-__all__ = ["CachedDecoder", "Decoded", "SentenceDecoder", "beam_search", "without_repeats"]
+__all__ = [
+    "CachedDecoder",
+    "Decoded",
+    "ReportDecoder",
+    "SentenceDecoder",
+    "beam_search",
+    "open_decoder",
+    "without_repeats",
+]

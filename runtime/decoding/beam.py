@@ -36,6 +36,8 @@ class Decoded:
     """Sum of the log-probabilities, the end's included where there is one."""
     ended: bool
     """False where the limit cut it off."""
+    sums: tuple[float, ...] = ()
+    """``score`` as it stood after each token."""
     notes: tuple[NDArray[np.float32], ...] = ()
     """One a token, where the step function gives any."""
 
@@ -117,7 +119,8 @@ def _longer(parent: _Open, token: int, score: float, step: Step) -> Decoded:
     notes = parent.decoded.notes
     if step.notes is not None:
         notes = (*notes, step.notes[parent.row])
-    return Decoded((*parent.decoded.tokens, token), score, False, notes)
+    before = parent.decoded
+    return Decoded((*before.tokens, token), score, False, (*before.sums, score), notes)
 
 
 def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,7 +1,8 @@
 """A transformer decoder as two graphs, prefill and step, around a cache of fixed size."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +27,41 @@ class CachedDecoder:
         start: token that begins every sequence, at position 0.
         end: token that ends one.
         limit: most tokens of a sequence; the cache has room for them.
+        beams: hypotheses kept; 1 is greedy, the paper searches with 3.
     """
 
+    reads: ClassVar[tuple[str, ...]] = ("memory",)
     prefill: Engine
     step: Engine
     start: int
     end: int
-    limit: int = 100
+    limit: int
+    beams: int
 
-    def decode(self, memory: NDArray[np.float32], beams: int = 3) -> list[Decoded]:
-        """Describe each of N memories.
+    def write(self, seen: Mapping[str, NDArray[np.float32]]) -> list[list[Decoded]]:
+        """One whole report of each picture, from its fourteen prompted embeddings at once.
 
         Args:
-            memory: float32 (N, S, P): the fourteen prompted embeddings of N pictures for whole
-                reports; (N, 1, P) for a description of one observation each.
-            beams: 1 is greedy; the paper searches with 3.
+            seen: ``memory`` float32 (N, 14, P), of the image network.
+        """
+        return [[report] for report in self.decode(seen["memory"])]
+
+    def describe(self, seen: Mapping[str, NDArray[np.float32]]) -> list[list[Decoded]]:
+        """Fourteen descriptions of each picture, each from one prompted embedding alone.
+
+        Args:
+            seen: ``memory`` float32 (N, 14, P), of the image network.
+        """
+        memory = seen["memory"]
+        count, rows, _ = memory.shape
+        alone = self.decode(memory.reshape(count * rows, 1, -1))
+        return [alone[start : start + rows] for start in range(0, len(alone), rows)]
+
+    def decode(self, memory: NDArray[np.float32]) -> list[Decoded]:
+        """Decode each of N memories.
+
+        Args:
+            memory: float32 (N, S, P).
 
         Returns:
             N results, in order.
@@ -68,4 +89,4 @@ class CachedDecoder:
             return Step(after["logits"], {name: after[f"next_{name}"] for name in _CACHE})
 
         first = Step(answer["logits"], {name: answer[name] for name in _CACHE})
-        return beam_search(first, advance, beams=beams, end=self.end, limit=self.limit)
+        return beam_search(first, advance, beams=self.beams, end=self.end, limit=self.limit)

@@ -1,14 +1,17 @@
 """A report sentence by sentence: a sentence LSTM gives topics, a word LSTM the words (Liu 2019)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.decoding.beam import Decoded, State, Step, beam_search
 from cxr_edge.engines.base import Engine
+
+Said = TypeVar("Said")
 
 
 @dataclass(frozen=True)
@@ -25,30 +28,31 @@ class SentenceDecoder:
         end: token that ends one.
         sentences: most sentences of a report.
         words: most words of a sentence.
+        beams: hypotheses kept; 1 is greedy.
     """
 
+    reads: ClassVar[tuple[str, ...]] = ("mean_feature", "grid")
     sentence: Engine
     word: Engine
-    start: int = 1
-    end: int = 3
-    sentences: int = 4
-    words: int = 32
+    start: int
+    end: int
+    sentences: int
+    words: int
+    beams: int = 1
 
-    def decode(
-        self, mean: NDArray[np.float32], grid: NDArray[np.float32], beams: int = 1
-    ) -> list[list[Decoded]]:
+    def write(self, seen: Mapping[str, NDArray[np.float32]]) -> list[list[Decoded]]:
         """Write N reports.
 
         Args:
-            mean: ``mean_feature`` float32 (N, D) of the image graph.
-            grid: ``grid`` float32 (N, G, D) of the image graph.
-            beams: 1 is greedy.
+            seen: ``mean_feature`` float32 (N, D) and ``grid`` float32 (N, G, D), of the image
+                network.
 
         Returns:
             For each picture its sentences, in order; ``notes`` are the attention maps, float32
             (G + 1,) a word. A picture's report ends before the first sentence whose stop
             probability is above 0.5; other pictures go on.
         """
+        mean, grid = seen["mean_feature"], seen["grid"]
         reports: list[list[Decoded]] = [[] for _ in mean]
         writing = np.arange(len(mean))
         hidden, cell = np.zeros_like(grid[:, 0]), np.zeros_like(grid[:, 0])
@@ -61,7 +65,7 @@ class SentenceDecoder:
                 break
             writing = writing[going]
             hidden, cell = said["next_hidden"][going], said["next_cell"][going]
-            written = self._words(mean[writing], grid[writing], said["topic"][going], beams)
+            written = self._words(mean[writing], grid[writing], said["topic"][going])
             for picture, sentence in zip(writing, written, strict=True):
                 reports[picture].append(sentence)
         return reports
@@ -71,7 +75,6 @@ class SentenceDecoder:
         mean: NDArray[np.float32],
         grid: NDArray[np.float32],
         topic: NDArray[np.float32],
-        beams: int,
     ) -> list[Decoded]:
         def advance(
             tokens: NDArray[np.int64], state: State, of: NDArray[np.int64], position: int
@@ -88,18 +91,22 @@ class SentenceDecoder:
             np.arange(len(topic)),
             0,
         )
-        return beam_search(first, advance, beams=beams, end=self.end, limit=self.words)
+        return beam_search(first, advance, beams=self.beams, end=self.end, limit=self.words)
 
 
-def without_repeats(sentences: Iterable[str]) -> list[str]:
+def without_repeats(said: Iterable[Said], text: Callable[[Said], str] = str) -> list[Said]:
     """Leave out sentences that were said before.
 
     Two are the same where they differ only in case, spaces and a full stop at the end; the first
     is kept as it is, empty ones are left out.
+
+    Args:
+        said: sentences, or what holds one each.
+        text: gives the sentence.
     """
-    kept: dict[str, str] = {}
-    for sentence in sentences:
-        plain = re.sub(r"\s+", " ", sentence.lower()).strip(" .")
+    kept: dict[str, Said] = {}
+    for one in said:
+        plain = re.sub(r"\s+", " ", text(one).lower()).strip(" .")
         if plain:
-            kept.setdefault(plain, sentence)
+            kept.setdefault(plain, one)
     return list(kept.values())

@@ -13,6 +13,8 @@ METHODS: dict[str, str] = {
     "select": "cxr_edge.methods.select:Select",
     "top-k": "cxr_edge.methods.top_k:TopK",
     "report": "cxr_edge.methods.report:BestReport",
+    "generate": "cxr_edge.methods.generate:Generate",
+    "describe": "cxr_edge.methods.generate:Describe",
 }
 """Where the class of each method is, as ``module:class``."""
 

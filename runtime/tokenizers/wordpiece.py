@@ -1,7 +1,8 @@
-"""WordPiece as BERT's uncased models use it (Devlin et al., NAACL 2019), without torch.
+"""WordPiece as BERT uses it (Devlin et al., NAACL 2019), without torch.
 
-Text loses its control characters, accents and case; words are cut at blanks, at every punctuation
-mark and around every ideograph, then into the longest pieces that ``vocab.txt`` holds.
+Text loses its control characters and, for uncased models, accents and case; words are cut at
+blanks, at every punctuation mark and around every ideograph, then into the longest pieces that
+``vocab.txt`` holds.
 """
 
 import unicodedata
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.errors import BundleError
+from cxr_edge.tokenizers.prose import UNKNOWN, Spoken
 
 LENGTH = 512
 """Ids of the longest text that BERT reads."""
@@ -32,11 +34,17 @@ _IDEOGRAPHS = (
 _BLANKS = "\t\n\r"
 
 
-def words(text: str) -> list[str]:
-    """Lower-case words without accents; a punctuation mark or an ideograph is a word of its own."""
-    kept = "".join(map(_spaced, text))
-    plain = unicodedata.normalize("NFD", kept)
-    plain = "".join(c for c in plain if unicodedata.category(c) != "Mn").lower()
+def words(text: str, lower: bool = True) -> list[str]:
+    """Words of a text; a punctuation mark or an ideograph is a word of its own.
+
+    Args:
+        text: any.
+        lower: take accents and case away, as uncased models do.
+    """
+    plain = "".join(map(_spaced, text))
+    if lower:
+        plain = unicodedata.normalize("NFD", plain)
+        plain = "".join(c for c in plain if unicodedata.category(c) != "Mn").lower()
     return "".join(f" {c} " if _is_punctuation(c) else c for c in plain).split()
 
 
@@ -61,15 +69,27 @@ def _is_punctuation(character: str) -> bool:
 class WordPieceTokenizer:
     """Texts to ids and a mask, both padded to the longest text of the batch."""
 
-    def __init__(self, vocabulary: Sequence[str], length: int = LENGTH) -> None:
-        """Pieces in the order of their ids; ValueError where a special one is missing."""
+    def __init__(
+        self, vocabulary: Sequence[str], length: int = LENGTH, *, lower: bool = True
+    ) -> None:
+        """Prepare a vocabulary.
+
+        Args:
+            vocabulary: pieces in the order of their ids.
+            length: ids of the longest text.
+            lower: as for :func:`words`.
+
+        Raises:
+            ValueError: a special piece is missing.
+        """
+        self._vocabulary = tuple(vocabulary)
         self._ids = {piece: number for number, piece in enumerate(vocabulary)}
         special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
         missing = [piece for piece in special if piece not in self._ids]
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)}")
         self.pad, self.unknown, self.first, self.last = (self._ids[piece] for piece in special)
-        self.length = length
+        self.length, self._lower = length, lower
         self._word_ids = lru_cache(maxsize=65536)(self._pieces)
 
     @classmethod
@@ -77,7 +97,7 @@ class WordPieceTokenizer:
         """Read the vocabulary of a bundle.
 
         Args:
-            spec: ``file`` and, where it is not 512, ``length``.
+            spec: ``file`` and, where they are not 512 and true, ``length`` and ``lower``.
             directory: the bundle.
 
         Raises:
@@ -85,7 +105,9 @@ class WordPieceTokenizer:
         """
         path = directory / str(spec.get("file"))
         try:
-            return cls(parse_vocabulary(path.read_bytes()), int(spec.get("length", LENGTH)))
+            pieces = parse_vocabulary(path.read_bytes())
+            lower = bool(spec.get("lower", True))
+            return cls(pieces, int(spec.get("length", LENGTH)), lower=lower)
         except OSError as problem:
             raise BundleError(f"{path}: {problem.strerror}; export the bundle again") from None
         except (ValueError, TypeError) as problem:
@@ -117,8 +139,27 @@ class WordPieceTokenizer:
             mask[number, : len(row)] = 1
         return {"ids": ids, "mask": mask}
 
+    def words(self, ids: Sequence[int]) -> list[Spoken]:
+        """The words of a decoder's ids.
+
+        A piece that begins with ``##`` goes on with the one before. Special pieces (in square
+        brackets) are left out, but for ``[UNK]``, which is marked.
+        """
+        spoken: list[Spoken] = []
+        for place, number in enumerate(ids):
+            piece = self._vocabulary[number] if 0 <= number < len(self._vocabulary) else "[UNK]"
+            special = len(piece) > 2 and piece[0] == "[" and piece[-1] == "]"
+            if number == self.unknown or piece == "[UNK]":
+                spoken.append(Spoken(UNKNOWN, place, place + 1))
+            elif piece.startswith("##") and spoken and spoken[-1].last == place:
+                before = spoken.pop()
+                spoken.append(Spoken(before.text + piece[2:], before.first, place + 1))
+            elif not special:
+                spoken.append(Spoken(piece.removeprefix("##"), place, place + 1))
+        return spoken
+
     def _row(self, text: str) -> list[int]:
-        ids = [number for word in words(text) for number in self._word_ids(word)]
+        ids = [number for word in words(text, self._lower) for number in self._word_ids(word)]
         return [self.first, *ids[: self.length - 2], self.last]
 
     def _pieces(self, word: str) -> tuple[int, ...]:

@@ -388,7 +388,7 @@ class Ends:
 def test_each_picture_stops_on_its_own():
     mean = np.array([[1.0], [2.0], [3.0]], np.float32)
     sentences = Stops()
-    decoder = SentenceDecoder(sentences, Ends(), START, END, sentences=2)
+    decoder = SentenceDecoder(sentences, Ends(), START, END, sentences=2, words=4)
     reports = decoder.write({"mean_feature": mean, "grid": np.zeros((3, 49, 1), np.float32)})
     assert [len(report) for report in reports] == [2, 2, 0]
     assert sentences.asked == [[1.0, 2.0, 3.0], [1.0, 2.0]]

@@ -1,11 +1,29 @@
-"""Scores of all rows for one query."""
+"""Finding rows: exactly over all of them, or along the links of a graph."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.errors import SentenceIndexError
+from cxr_edge.indexes.contents import NO_ROW, Graph
 from cxr_edge.indexes.layout import blocks
+from cxr_edge.indexes.native import FAST, MISSING, reader
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best rows for each of Q queries, best first, of equal ones the lower row first."""
+
+    rows: NDArray[np.uint32]
+    """uint32 (Q, k); ``NO_ROW`` where fewer than k were reached."""
+    scores: NDArray[np.float32]
+    """float32 (Q, k)."""
+    computed: NDArray[np.uint32]
+    """uint32 (Q,): how many inner products each query took."""
 
 
 def scores_of(vectors: NDArray[Any], query: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -15,10 +33,126 @@ def scores_of(vectors: NDArray[Any], query: NDArray[np.float32]) -> NDArray[np.f
         vectors: float32 or float16 (N, D).
         query: float32 (D,).
     """
-    if vectors.dtype == np.float32:
-        scores: NDArray[np.float32] = vectors @ query
+    scores = np.empty(len(vectors), np.float32)
+    if reader is not None and FAST:
+        reader.scores(vectors, np.ascontiguousarray(query), scores)
         return scores
+    if vectors.dtype == np.float32:
+        return np.matmul(vectors, query, out=scores)
     # numpy has no fast product of halves, and all of them at once as float32 would be a copy of
     # the index in private memory.
-    parts = [block.astype(np.float32) @ query for block in blocks(vectors)]
-    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+    start = 0
+    for block in blocks(vectors):
+        end = start + len(block)
+        np.matmul(block.astype(np.float32), query, out=scores[start:end])
+        start = end
+    return scores
+
+
+def best_of(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    """Positions of the ``k`` best scores, best first, of equal ones the lower position first."""
+    k = min(k, scores.size)
+    if k == 0:
+        return np.empty(0, np.intp)
+    # Everything that ties with the k-th score is kept until the final ordering.
+    threshold = np.partition(scores, scores.size - k)[scores.size - k]
+    chosen = np.flatnonzero(scores >= threshold)
+    return chosen[np.argsort(-scores[chosen], kind="stable")][:k]
+
+
+def scan(vectors: NDArray[Any], queries: NDArray[np.float32], k: int, *, threads: int = 1) -> Found:
+    """The ``k`` best rows, exactly.
+
+    Args:
+        vectors: float32 or float16 (N, D), N >= 1.
+        queries: float32 (Q, D).
+        k: at most N are given.
+        threads: processors for many queries.
+    """
+    k = min(k, len(vectors))
+    found = _empty(len(queries), k)
+    found.computed[:] = len(vectors)
+    if reader is not None and FAST:
+        native = reader
+        _share(
+            lambda part: native.scan(vectors, queries[part], found.rows[part], found.scores[part]),
+            len(queries),
+            threads,
+        )
+        return found
+    for number, query in enumerate(queries):
+        scores = scores_of(vectors, query)
+        chosen = best_of(scores, k)
+        found.rows[number], found.scores[number] = chosen, scores[chosen]
+    return found
+
+
+def walk(
+    vectors: NDArray[Any],
+    graph: Graph,
+    queries: NDArray[np.float32],
+    k: int,
+    *,
+    ef: int,
+    probes: int = 0,
+    threads: int = 1,
+) -> Found:
+    """The ``k`` best rows that a beam of ``ef`` rows finds along the links of a graph.
+
+    Args:
+        vectors: float32 or float16 (N, D).
+        graph: over these rows.
+        queries: float32 (Q, D).
+        k: how many; ``ef`` is at least that.
+        ef: width of the beam.
+        probes: how many of the nearest routes give rows to begin with.
+        threads: processors for many queries.
+
+    Raises:
+        SentenceIndexError: a link leads outside, or there is no compiled reader.
+    """
+    if reader is None:
+        raise SentenceIndexError(f"the graph cannot be searched: {MISSING}")
+    native, found = reader, _empty(len(queries), k)
+
+    def run(part: slice) -> None:
+        native.beam(
+            vectors,
+            graph.links,
+            graph.entry,
+            graph.routes,
+            graph.route_rows,
+            probes,
+            max(ef, k),
+            queries[part],
+            found.rows[part],
+            found.scores[part],
+            found.computed[part],
+        )
+
+    try:
+        _share(run, len(queries), threads)
+    except ValueError as problem:
+        raise SentenceIndexError(
+            f"the graph is damaged: {problem}; build the index again"
+        ) from None
+    return found
+
+
+def _empty(count: int, k: int) -> Found:
+    return Found(
+        np.full((count, k), NO_ROW, np.uint32),
+        np.full((count, k), -np.inf, np.float32),
+        np.zeros(count, np.uint32),
+    )
+
+
+def _share(run: Callable[[slice], None], count: int, threads: int) -> None:
+    """Run a function over slices of the queries; the reader lets other threads run meanwhile."""
+    if threads == 1 or count <= 1:
+        run(slice(0, count))
+        return
+    step = -(-count // (4 * threads))
+    parts = [slice(start, min(start + step, count)) for start in range(0, count, step)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(run, parts))

@@ -55,6 +55,7 @@ RANKS = [
         "cxr_edge.indexes.container",
         "cxr_edge.indexes.contents",
         "cxr_edge.indexes.layout",
+        "cxr_edge.indexes.native",
         "cxr_edge.indexes.scan",
     ),
     ("cxr_edge.networks",),

@@ -1,0 +1,19 @@
+"""The compiled reader, where it could be built; everything but the graph works without it."""
+
+from types import ModuleType
+
+reader: ModuleType | None
+"""The extension module, or None."""
+MISSING: str
+"""Why there is no reader, and what to do; empty where there is one."""
+
+try:
+    from cxr_edge.indexes.native import _native
+
+    reader, MISSING = _native, ""
+except ImportError:
+    reader = None
+    MISSING = "the compiled reader is not installed; install a C compiler and cxr-edge again"
+
+FAST = reader is not None and reader.kernels()[0] != "scalar"
+"""Whether the reader knows this processor's vector instructions; without them numpy is faster."""

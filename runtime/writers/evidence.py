@@ -68,6 +68,15 @@ def labels_in_words(hit: Hit) -> str:
     return ", ".join(f"{name} {mention}" for name, mention in named.items()) or "none"
 
 
+def origin(hit: Hit) -> str:
+    """Where a sentence comes from, for the reader: a corpus, or whoever wrote it."""
+    source = printable(hit.source)
+    if hit.row is None:
+        return f"written by the software ({source})"
+    count = "1 sentence" if hit.cluster_size == 1 else f"{hit.cluster_size} sentences"
+    return f"stands for {count} of the corpus; from {source}"
+
+
 def printable(text: str) -> str:
     """``text`` on one line, without the control characters that terminals and parsers act on."""
     spaced = " ".join(text.split())

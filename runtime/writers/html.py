@@ -14,6 +14,7 @@ from cxr_edge.writers.evidence import (
     Observed,
     flat,
     observed,
+    origin,
     printable,
     sections,
 )
@@ -110,8 +111,9 @@ def _evidence(report: Report) -> str:
     items = "".join(_sentence(hit, section) for hit, section in named)
     return (
         "<section><h2>Evidence for each sentence</h2>"
-        '<p class="soft">Score: how well the sentence matches this picture; comparable within one '
-        f'report only. Labels: what the sentence says.</p><ol class="evidence">{items}</ol>'
+        '<p class="soft">Score: of a retrieved sentence, how well it matches this picture; of one '
+        "that the software wrote, how sure it was; comparable within one report only. Labels: what "
+        f'the sentence says.</p><ol class="evidence">{items}</ol>'
         "</section>"
     )
 
@@ -121,11 +123,10 @@ def _sentence(hit: Hit, section: str) -> str:
         f'<span class="chip {mention}">{_SIGNS[mention]} {_text(label)} {mention}</span>'
         for label, mention in hit.named_labels().items()
     )
-    count = "1 sentence" if hit.cluster_size == 1 else f"{hit.cluster_size} sentences"
     return (
         f"<li><p>{_text(hit.text)}</p><div>{chips}</div>"
         f'<div class="soft">{section.capitalize()}; score {hit.score:.4f}; '
-        f"stands for {count} of the corpus; from {_text(hit.source)}</div></li>"
+        f"{_text(origin(hit))}</div></li>"
     )
 
 

@@ -144,15 +144,18 @@ def _contribution(report: Report, device: Dataset) -> Dataset:
     item.Manufacturer = device.Manufacturer
     item.ManufacturerModelName = device.ManufacturerModelName
     item.DeviceSerialNumber = device.DeviceSerialNumber
+    parts = {"Model": "bundle", "index": "index"}
+    used = {name: key for name, key in parts.items() if provenance[f"{key}_sha256"] is not None}
     item.SoftwareVersions = [
         device.SoftwareVersions,
-        _short(str(provenance["bundle_sha256"])),
-        _short(str(provenance["index_sha256"])),
+        *(_short(str(provenance[f"{key}_sha256"])) for key in used.values()),
     ]
+    named = "; ".join(
+        f"{name} {provenance[key]} sha256 {provenance[f'{key}_sha256']}"
+        for name, key in used.items()
+    )
     item.ContributionDescription = (
-        f"Drafted the report. Model {provenance['bundle']} sha256 {provenance['bundle_sha256']}; "
-        f"index {provenance['index']} sha256 {provenance['index_sha256']}; "
-        f"recipe sha256 {provenance['recipe_sha256']}."
+        f"Drafted the report. {named}; recipe sha256 {provenance['recipe_sha256']}."
     )
     return item
 

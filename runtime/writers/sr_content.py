@@ -14,6 +14,7 @@ from cxr_edge.writers.evidence import (
     in_section,
     labels_in_words,
     observed,
+    origin,
     printable,
 )
 from cxr_edge.writers.sr_items import Code, code, container, image, text, uid
@@ -52,7 +53,8 @@ ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
 ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
 ALGORITHM_PARAMETERS = Code("111002", "DCM", "Algorithm Parameters")
 
-_HOW = "Sentences were selected by image-text retrieval. No person has checked them."
+_RETRIEVED = "Sentences were selected by image-text retrieval. No person has checked them."
+_GENERATED = "Sentences were written by a language decoder. No person has checked them."
 _MODIFIER = "HAS CONCEPT MOD"
 _CONTEXT = "HAS OBS CONTEXT"
 
@@ -110,8 +112,9 @@ def _narrative(report: Report, section: str, heading: Code, element: Code) -> li
 
 def _procedure(report: Report, device: Dataset) -> list[Dataset]:
     """How the draft was made, and what each of its sentences rests on."""
+    generated = report.provenance["index"] is None
     return [
-        text("CONTAINS", PROCEDURE, _HOW),
+        text("CONTAINS", PROCEDURE, _GENERATED if generated else _RETRIEVED),
         text("CONTAINS", ALGORITHM_NAME, device.ManufacturerModelName),
         text("CONTAINS", ALGORITHM_VERSION, device.SoftwareVersions),
         *(
@@ -126,7 +129,7 @@ def _procedure(report: Report, device: Dataset) -> list[Dataset]:
 def _evidence(hit: Hit) -> str:
     return printable(
         f"Evidence for '{hit.text}': score {hit.score:.4f}; labels: {labels_in_words(hit)}; "
-        f"source {hit.source}; stands for {hit.cluster_size} corpus sentence(s)."
+        f"{origin(hit)}."
     )
 
 

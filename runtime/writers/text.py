@@ -9,6 +9,7 @@ from cxr_edge.writers.evidence import (
     flat,
     labels_in_words,
     observed,
+    origin,
     printable,
     sections,
 )
@@ -74,10 +75,7 @@ def _evidence(report: Report) -> Iterator[str]:
         yield from textwrap.wrap(
             printable(hit.text), WIDTH, initial_indent=f"{number:4d}  ", subsequent_indent=_INDENT
         )
-        count = "1 sentence" if hit.cluster_size == 1 else f"{hit.cluster_size} sentences"
-        yield from _indented(
-            f"{section}; score {hit.score:.4f}; stands for {count}; from {printable(hit.source)}"
-        )
+        yield from _indented(f"{section}; score {hit.score:.4f}; {origin(hit)}")
         yield from _indented(f"labels: {labels_in_words(hit)}")
 
 

@@ -156,9 +156,11 @@ _TABLE = (
         None,
         "the size the weights were trained at (embedded: 128 x 128, 1 channel)",
         "from the weights, cosine; and fourteen probabilities",
-        ".safetensors of cxr-train; without --checkpoint the weights this package carries",
+        ".safetensors of cxr-train; without --checkpoint the weights this package carries; or a "
+        "state dict with a BERT as text tower (unverified: nobody publishes one); --tokenizer "
+        "vocab.txt of that BERT",
         "own",
-        _model("dcclip"),
+        _model("dcclip_bert"),
     ),
     Architecture(
         "dcrrg-decoder",

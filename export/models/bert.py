@@ -8,14 +8,19 @@ on a CPU would leave in FP16, stays FP32.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
 from cxr_edge.export.models.fitting import require
+from cxr_edge.export.spec import Samples
+from cxr_edge.tokenizers.wordpiece import WordPieceTokenizer, parse_vocabulary
 
 HEAD_WIDTH = 64
 """Channels of one attention head in BERT-base and BERT-large; no key of a checkpoint tells it."""
@@ -203,3 +208,43 @@ def read_bert(architecture: str, state: Mapping[str, Tensor], beginning: str = "
     pattern = re.compile(re.escape(beginning) + r"encoder\.layer\.(\d+)\.")
     layers = len({found[1] for key in state if (found := pattern.match(key))})
     return BertConfig(vocabulary, positions, width, hidden, layers)
+
+
+def random_texts(config: BertConfig) -> Samples:
+    """A source of texts of random pieces: ids and mask, int64 (N, 32) each, as the tokenizer pads.
+
+    Every text has another length, the first one the full 32.
+    """
+
+    def draw(count: int, chance: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
+        lengths = chance.integers(5, 33, size=count)
+        lengths[0] = 32
+        ids = chance.integers(1000 % config.vocabulary, config.vocabulary, size=(count, 32))
+        mask = (np.arange(32) < lengths[:, None]).astype(np.int64)
+        return ids.astype(np.int64) * mask, mask
+
+    return draw
+
+
+def checked_vocabulary(path: Path, config: BertConfig, name: str) -> bytes:
+    """Read the ``vocab.txt`` that belongs to a checkpoint.
+
+    Args:
+        path: the file.
+        config: of the checkpoint.
+        name: whose vocabulary is expected, for the message.
+
+    Raises:
+        CheckpointError: it cannot be read, is no vocabulary, or has another number of pieces.
+    """
+    expected = f"expected the vocab.txt of {name}, {config.vocabulary} lines"
+    try:
+        data = path.read_bytes()
+        found = WordPieceTokenizer(parse_vocabulary(data)).vocabulary
+    except OSError as problem:
+        raise CheckpointError(f"{path}: {problem.strerror}; {expected}") from None
+    except ValueError as problem:
+        raise CheckpointError(f"{path} is not a vocabulary ({problem}); {expected}") from None
+    if found != config.vocabulary:
+        raise CheckpointError(f"{path} has {found} pieces; {expected}")
+    return data

@@ -9,19 +9,23 @@ from collections.abc import Mapping
 from itertools import accumulate
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cxr_edge.errors import CheckpointError
 from cxr_edge.export.checkpoints import hash_tensors
-from cxr_edge.export.models.bert import Bert, BertConfig, read_bert, renamed
+from cxr_edge.export.models.bert import (
+    Bert,
+    BertConfig,
+    checked_vocabulary,
+    random_texts,
+    read_bert,
+    renamed,
+)
 from cxr_edge.export.models.defaults import muted_observations, state_of
 from cxr_edge.export.models.fitting import fit, require, without_prefix
 from cxr_edge.export.spec import ExportSpec, GraphSpec
 from cxr_edge.labels import OBSERVATIONS
-from cxr_edge.tokenizers.wordpiece import WordPieceTokenizer, parse_vocabulary
 
 NAME = "chexbert"
 
@@ -128,16 +132,7 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
     network, config = load(state), read(state)
     if tokenizer is None:
         raise CheckpointError(f"{NAME} needs --tokenizer: the vocab.txt of bert-base-uncased")
-    vocabulary = _checked_vocabulary(tokenizer, config)
-
-    def texts(count: int, chance: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
-        """Random words, every text of another length, padded as the tokenizer pads."""
-        lengths = chance.integers(5, 33, size=count)
-        lengths[0] = 32
-        ids = chance.integers(1000 % config.vocabulary, config.vocabulary, size=(count, 32))
-        mask = (np.arange(32) < lengths[:, None]).astype(np.int64)
-        return ids.astype(np.int64) * mask, mask
-
+    vocabulary = checked_vocabulary(tokenizer, config, "bert-base-uncased")
     length = {1: "length"}
     return ExportSpec(
         name=NAME,
@@ -152,7 +147,7 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
                 network,
                 ("ids", "mask"),
                 ("logits", "embedding"),
-                texts,
+                random_texts(config),
                 {"ids": length, "mask": length},
             ),
         ),
@@ -161,17 +156,3 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
         files={_VOCABULARY: vocabulary},
         provenance={"classes": {name: list(span) for name, span in columns().items()}},
     )
-
-
-def _checked_vocabulary(path: Path, config: BertConfig) -> bytes:
-    expected = f"expected the vocab.txt of bert-base-uncased, {config.vocabulary} lines"
-    try:
-        data = path.read_bytes()
-        found = WordPieceTokenizer(parse_vocabulary(data)).vocabulary
-    except OSError as problem:
-        raise CheckpointError(f"{path}: {problem.strerror}; {expected}") from None
-    except ValueError as problem:
-        raise CheckpointError(f"{path} is not a vocabulary ({problem}); {expected}") from None
-    if found != config.vocabulary:
-        raise CheckpointError(f"{path} has {found} pieces; {expected}")
-    return data

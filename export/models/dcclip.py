@@ -92,6 +92,7 @@ class ImageTower(nn.Module):
     def __init__(self, config: DcclipConfig) -> None:
         """Build the trunk that the config names; ValueError where it names none."""
         super().__init__()
+        self.config = config
         self.trunk: SmallResNet | ResNet50
         if config.arch == "small":
             self.trunk = SmallResNet(config.width, config.channels)

@@ -1,132 +1,224 @@
-"""From a corpus to an index: de-duplicate, label, embed, write. Runs without torch."""
+"""From a corpus to indexes: read, embed, compress, write. Runs without torch; can be resumed."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from cxr_edge.bundle import Bundle
-from cxr_edge.engines import load_engine
-from cxr_edge.errors import CorpusError
-from cxr_edge.indexes.container import SECTION_NAMES
-from cxr_edge.indexes.contents import Columns, Sources, Strings
-from cxr_edge.indexes.corpora import CorpusSentence
+from cxr_edge.errors import OutputError, SentenceIndexError
+from cxr_edge.indexes.building.encoding import Encoders, encode_all
+from cxr_edge.indexes.building.progress import Progress, silent
+from cxr_edge.indexes.building.reading import Texts, read
+from cxr_edge.indexes.building.rows import columns_of
+from cxr_edge.indexes.building.workspace import Workspace
+from cxr_edge.indexes.compression.clustering import cluster, rows_that_fit
+from cxr_edge.indexes.container import MANIFEST, SCHEMA
+from cxr_edge.indexes.corpora import Corpus
+from cxr_edge.indexes.engines import BuildEngine, get_engine
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.indexes.writing import write_index
-from cxr_edge.labelers import get_labeler
-from cxr_edge.labelers.attributes import attributes as find_attributes
-from cxr_edge.tokenizers import get_tokenizer
+from cxr_edge.manifest import read_manifest
 
-_BATCH = 256
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What is built, and with what."""
+
+    name: str
+    """What reports call the index; with several levels, each adds its own."""
+    unit: str = "sentence"
+    """``sentence`` or ``report``, as the corpus was opened."""
+    levels: tuple[float, ...] = (0.0,)
+    """Levels of compression, each 0..1. Several give one index each, ``OUT/0.15`` and so on."""
+    minimum_frequency: int = 1
+    """Texts that the corpus holds less often are dropped."""
+    labeler: str = "rules"
+    """Labels the texts that come without labels."""
+    labeler_bundle: Path | None = None
+    """The network that labels; its embedding, where it has one, is what texts are compressed by."""
+    engine: str = "local"
+    """Where the work runs: a name of ``cxr_edge.indexes.engines.ENGINES``."""
+    network_engine: str = "auto"
+    """Runs the networks: a name of ``cxr_edge.engines.ENGINES``, or ``auto``."""
+    threads: int | None = None
+    """Processors to use; None: all that the process may use."""
+    memory: int = 2**30
+    """Bytes that the work of the compression may take beside the mapped files."""
+    replace: bool = False
+    """Put the index in the place of an older one."""
 
 
 @dataclass(frozen=True)
 class Built:
     """What a build did."""
 
-    index: SentenceIndex
-    read: int
-    """Texts the corpus gave."""
-    repeated: int
-    """Texts left out because an earlier one is the same in lower case."""
+    indexes: Mapping[float, SentenceIndex]
+    """By level of compression."""
+    counts: Mapping[str, Any]
+    """Texts ``read``, ``repeated``, ``kept``, number of ``reports``, ``by_section``, ``dropped``
+    by reason; as the manifests have it under ``corpus``."""
+    resumed: bool
+    """Whether an earlier run had begun it."""
 
 
 def build_index(
-    corpus: Iterable[CorpusSentence],
+    corpus: Corpus,
     bundle: Bundle,
     out: Path,
-    *,
-    name: str,
-    unit: str = "sentence",
-    labeler: str = "rules",
-    engine: str = "auto",
-    threads: int | None = None,
-    replace: bool = False,
+    options: BuildOptions,
+    progress: Progress = silent,
 ) -> Built:
-    """Build an index of a corpus in the space of a bundle's encoder.
+    """Build the indexes of a corpus in the space of a bundle's encoder.
+
+    A build that was interrupted, at whatever moment, goes on where it was when it is called with
+    the same arguments again; engine, threads and memory may be others. What it has so far is in
+    ``OUT.building``, which it removes when it is done.
 
     Args:
         corpus: texts in corpus order; of texts that are equal in lower case the first is kept.
         bundle: gives the text network, the tokenizer and the space.
         out: directory to create.
-        name: what reports call this index.
-        unit: ``sentence`` or ``report``.
-        labeler: labels the texts that come without labels.
-        engine: runs the text network.
-        threads: processors for the text network.
-        replace: put it in the place of an older index.
+        options: what is built.
+        progress: told how far each stage is.
 
     Raises:
-        CorpusError: the corpus is empty.
+        CorpusError: the corpus is empty, or cannot be read.
         BundleError: the bundle has no text network.
-        OutputError: ``out`` exists, is something else than an index, or cannot be written.
+        EngineUnavailable: an engine cannot run here.
+        OutputError: ``out`` exists, is something else than an index, or cannot be written; or an
+            unfinished build of it has other options.
     """
-    kept: list[CorpusSentence] = []
-    seen: set[str] = set()
-    read = 0
-    for sentence in corpus:
-        read += 1
-        key = sentence.text.lower()
-        if key not in seen:
-            seen.add(key)
-            kept.append(sentence)
-    if not kept:
-        raise CorpusError(
-            "the corpus gave no sentence: it is empty, or all of it was dropped (see above)"
-        )
-    vectors = embed([s.text for s in kept], bundle, engine=engine, threads=threads)
-    columns = _columns(kept, vectors, labeler)
-    sizes = Counter(str(SECTION_NAMES[code]) or "unknown" for code in columns.section)
-    manifest = {
-        "name": name,
-        "unit": unit,
-        "metric": bundle.metric,
-        "space": bundle.space,
-        "row_order": "corpus",
-        "labeler": labeler,
-        "corpus": {"read": read, "repeated": read - len(kept), "by_section": dict(sizes)},
-        "tokenizer": bundle.manifest["tokenizer"],
-        "software": f"cxr-edge {version('cxr-edge')}",
+    bundle.network("text")
+    labels = Bundle.load(options.labeler_bundle) if options.labeler_bundle else None
+    key = {
+        "software": version("cxr-edge"),
+        "schema": SCHEMA,
+        "corpus": corpus.fingerprint(),
+        "bundle": bundle.manifest["digest"],
+        "labeler": labels.manifest["digest"] if labels else options.labeler,
+        "name": options.name,
+        "unit": options.unit,
+        "compression": sorted(options.levels),
+        "minimum frequency": options.minimum_frequency,
     }
-    index = write_index(out, columns, manifest=manifest, replace=replace)
-    return Built(index, read, read - len(kept))
-
-
-def embed(
-    texts: list[str], bundle: Bundle, *, engine: str = "auto", threads: int | None = None
-) -> NDArray[np.float32]:
-    """Text embeddings float32 (N, D): unit length where the bundle's metric is cosine."""
-    network = bundle.network("text")
-    tokenizer = get_tokenizer(bundle.manifest["tokenizer"], bundle.directory)
-    loaded = load_engine(engine, bundle.read(network.file), threads)
+    targets = _targets(out, options)
+    if not out.with_name(f"{out.name}.building").exists():
+        for target in targets.values():
+            _require_free(target, options.replace)
+    work = Workspace(out, key)
     try:
-        blocks = [
-            loaded.run(tokenizer.encode(texts[start : start + _BATCH]))["embedding"]
-            for start in range(0, len(texts), _BATCH)
-        ]
-    finally:
-        loaded.close()
-    vectors = np.concatenate(blocks).astype(np.float32, copy=False)
-    if bundle.metric == "cosine":
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors
+        if "counts" not in work.state:
+            read(corpus, work, minimum=options.minimum_frequency, progress=progress)
+        texts = Texts.open(work)
+        with closing(get_engine(options.engine, options.threads)) as engine:
+            encoders = Encoders(
+                bundle.directory.absolute(),
+                options.network_engine,
+                engine.threads,
+                options.labeler,
+                options.labeler_bundle and options.labeler_bundle.absolute(),
+            )
+            encode_all(texts, encoders, work, engine, progress)
+            _compress(texts, work, options, engine, progress)
+        manifest = {
+            "unit": options.unit,
+            "metric": bundle.metric,
+            "space": bundle.space,
+            "row_order": "corpus",
+            "labeler": labels.space if labels else options.labeler,
+            "corpus": {**work.state["counts"], "fingerprint": key["corpus"]},
+            "tokenizer": bundle.manifest["tokenizer"],
+            "build": work.digest,
+            "software": f"cxr-edge {version('cxr-edge')}",
+        }
+        embedding = labels.space if work.path("keys").exists() and labels else bundle.space
+        indexes = {
+            level: _write(targets[level], level, texts, work, options, manifest, embedding)
+            for level in sorted(targets)
+        }
+    except BaseException:
+        if work.state:
+            work.close()
+        else:
+            work.remove()
+        raise
+    work.remove()
+    return Built(indexes, work.state["counts"], work.resumed)
 
 
-def _columns(kept: list[CorpusSentence], vectors: NDArray[np.float32], labeler: str) -> Columns:
-    label = get_labeler(labeler).label
-    labels = [label(s.text) if s.labels is None else s.labels for s in kept]
-    attributes = [find_attributes(s.text) if s.attributes is None else s.attributes for s in kept]
-    return Columns(
-        vectors=vectors,
-        texts=Strings.of(s.text for s in kept),
-        sources=Sources.of([s.source] for s in kept),
-        labels=np.array(labels, np.int8).reshape(len(kept), -1),
-        attributes=np.array([int(a) for a in attributes], np.uint8),
-        section=np.array([SECTION_NAMES.index(s.section) for s in kept], np.uint8),
-        frequency=np.ones(len(kept), np.uint32),
-        cluster_size=np.ones(len(kept), np.uint32),
-    )
+def _targets(out: Path, options: BuildOptions) -> dict[float, Path]:
+    if len(options.levels) == 1:
+        return {options.levels[0]: out}
+    return {level: out / f"{level:g}" for level in options.levels}
+
+
+def _require_free(target: Path, replace: bool) -> None:
+    """Say now what would otherwise be found out when all the work is done.
+
+    Raises:
+        OutputError: ``target`` exists, and is not an index that may be replaced.
+    """
+    if target.exists() and not replace:
+        raise OutputError(f"{target} exists; remove it or choose another name")
+    if target.exists() and not (target / MANIFEST).is_file():
+        raise OutputError(
+            f"{target} is not replaced: it holds no {MANIFEST}, so it is something else; "
+            "choose another name"
+        )
+
+
+def _compress(
+    texts: Texts, work: Workspace, options: BuildOptions, engine: BuildEngine, progress: Progress
+) -> None:
+    """Find the representatives at every level above 0, all from the same products."""
+    levels = tuple(level for level in sorted(options.levels) if level > 0)
+    if not levels:
+        return
+    name = "keys" if work.path("keys").exists() else "vectors"
+    owners = work.growing("owners", "uint32", (len(levels), len(texts)))
+    block = rows_that_fit(options.memory, work.load(name).shape[1])
+    done = int(work.state.get("compressed", 0))
+    limit = threadpool_limits(options.threads, "blas") if options.threads else nullcontext()
+    progress("compress", done, len(texts))
+    with limit:
+        for settled in cluster(
+            work.path(name), levels, owners, done=done, block=block, engine=engine
+        ):
+            owners.flush()
+            work.record(compressed=settled)
+            progress("compress", settled, len(texts))
+
+
+def _write(
+    target: Path,
+    level: float,
+    texts: Texts,
+    work: Workspace,
+    options: BuildOptions,
+    manifest: Mapping[str, Any],
+    embedding: str,
+) -> SentenceIndex:
+    """Write one index, unless an interrupted run has already put it there."""
+    if target.exists():
+        try:
+            if read_manifest(target, MANIFEST, SCHEMA, SentenceIndexError)["build"] == work.digest:
+                return SentenceIndex.open(target)
+        except (SentenceIndexError, KeyError):
+            pass  # an older index, which is replaced or in the way
+    compression: dict[str, Any] = {"level": level, "texts": len(texts)}
+    owners = None
+    if level > 0:
+        # What "cosine above" is taken of: the labeler's embedding, or the text network's.
+        compression |= {"cosine_above": 1.0 - level, "embedding": embedding}
+        above = [one for one in sorted(options.levels) if one > 0]
+        owners = np.array(work.load("owners")[above.index(level)])
+    columns, clusters = columns_of(texts, work, owners)
+    name = options.name if len(options.levels) == 1 else f"{options.name}-{level:g}"
+    record = {**manifest, "name": name, "compression": compression}
+    return write_index(target, columns, manifest=record, clusters=clusters, replace=options.replace)

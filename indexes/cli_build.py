@@ -1,57 +1,211 @@
 """``cxr-index build``."""
 
+import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
+
+from cxr_edge.indexes.compression import LEVELS
+from cxr_edge.indexes.corpora import CORPORA, ROLES, SECTIONS
+from cxr_edge.indexes.engines import ENGINES
+from cxr_edge.labelers import LABELERS
+
+ALL = "all"
+
+
+def _levels(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> tuple[float, ...]:
+    levels: set[float] = set()
+    for value in values:
+        try:
+            chosen = LEVELS if value == ALL else (float(value),)
+        except ValueError:
+            chosen = (-1.0,)
+        if not all(0 <= level < 1 for level in chosen):
+            raise click.BadParameter(f"{value!r} is no level: give 0 to 0.99, or '{ALL}'")
+        levels.update(abs(level) for level in chosen)  # there is no -0
+    return tuple(sorted(levels))
+
+
+def _columns(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    pairs = [value.partition("=") for value in values]
+    if not all(role in ROLES and column for role, _, column in pairs):
+        raise click.BadParameter(f"expected ROLE=NAME with a role of {', '.join(ROLES)}")
+    return tuple((role, column) for role, _, column in pairs)
 
 
 @click.command()
 @click.argument("corpus")
 @click.option("--bundle", type=click.Path(), help="Bundle whose text network embeds the corpus.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory to create.")
+@click.option("--out", type=click.Path(path_type=Path), help="Directory to create.")
 @click.option("--name", help="What reports call this index (default: the name of --out).")
+@click.option(
+    "--compression",
+    "levels",
+    multiple=True,
+    default=["0"],
+    show_default=True,
+    callback=_levels,
+    help="Merge texts whose cosine is above 1 minus this: 0.15 is the paper's choice, 0 merges "
+    "nothing. Several, or 'all' for the six of the paper, give one index each, OUT/0.15 and so on.",
+)
+@click.option("--format", "form", type=click.Choice(sorted(CORPORA)), help="Default: recognised.")
 @click.option(
     "--unit", type=click.Choice(["sentence", "report"]), default="sentence", show_default=True
 )
 @click.option("--split", help="Take only the reports of this split.")
+@click.option(
+    "--sections",
+    default=",".join(SECTIONS),
+    show_default=True,
+    help="Sections to take, separated by commas; CXR-RePaiR takes the impression alone.",
+)
+@click.option(
+    "--keep-earlier-studies", is_flag=True, help="Keep sentences that speak of an earlier study."
+)
+@click.option(
+    "--redaction",
+    type=click.Choice(["drop", "strip", "keep"]),
+    default="drop",
+    show_default=True,
+    help="What becomes of sentences with redaction marks.",
+)
+@click.option("--expand-acronyms", is_flag=True, help="Write acronyms out (PTX: pneumothorax).")
+@click.option("--lower", is_flag=True, help="Write everything in lower case.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    callback=_columns,
+    metavar="ROLE=NAME",
+    help=f"Which column or key of the corpus holds what; roles: {', '.join(ROLES)}.",
+)
+@click.option(
+    "--min-frequency",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Drop texts that the corpus holds less often.",
+)
+@click.option(
+    "--labeler",
+    type=click.Choice(sorted(LABELERS)),
+    default="rules",
+    show_default=True,
+    help="Labels the texts; chexbert is also what texts are compared by for the compression.",
+)
+@click.option("--labeler-bundle", type=click.Path(path_type=Path), help="Bundle of the labeler.")
+@click.option(
+    "--engine",
+    type=click.Choice(sorted(ENGINES)),
+    default="local",
+    show_default=True,
+    help="Where the work runs; the index is the same to the byte.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Processors to use (default: all).")
+@click.option(
+    "--memory",
+    type=click.IntRange(min=64),
+    default=1024,
+    show_default=True,
+    metavar="MB",
+    help="Memory for the blocks of the compression, beside the mapped files.",
+)
 @click.option("--replace", is_flag=True, help="Put it in the place of an older index.")
-@click.option("--threads", type=click.IntRange(min=1))
+@click.option("--dry-run", is_flag=True, help="Only count what would be read and dropped.")
+@click.option("--json", "as_json", is_flag=True, help="The outcome, for machines.")
 def build(
     corpus: str,
     bundle: str | None,
-    out: Path,
+    out: Path | None,
     name: str | None,
+    levels: tuple[float, ...],
+    form: str | None,
     unit: Literal["sentence", "report"],
     split: str | None,
-    replace: bool,
+    sections: str,
+    keep_earlier_studies: bool,
+    redaction: Literal["drop", "strip", "keep"],
+    expand_acronyms: bool,
+    lower: bool,
+    columns: tuple[tuple[str, str], ...],
+    min_frequency: int,
+    labeler: str,
+    labeler_bundle: Path | None,
+    engine: str,
     threads: int | None,
+    memory: int,
+    replace: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Build an index of CORPUS: 'grammar', or a JSON Lines file of reports.
+    """Build an index of CORPUS: 'grammar' for our own, or a file or folder of reports.
 
-    Each line of the file is an object with 'findings' and 'impression', and optionally 'uid' and
-    'split'.
+    A build that was interrupted goes on where it was when the same command is given again.
     """
     from cxr_edge.bundle import Bundle
-    from cxr_edge.indexes.build import build_index
+    from cxr_edge.indexes.build import BuildOptions, build_index
+    from cxr_edge.indexes.building.progress import Line
+    from cxr_edge.indexes.building.reading import count
     from cxr_edge.indexes.corpora import CorpusOptions, open_corpus
     from cxr_edge.pipeline import locate
 
-    source = open_corpus(corpus, CorpusOptions(unit=unit, split=split))
-    try:
-        built = build_index(
-            source,
-            Bundle.load(locate("bundle", bundle)),
-            out,
-            name=name or out.name,
+    if out is None and not dry_run:
+        raise click.UsageError("name the directory to create with --out, or give --dry-run")
+    source = open_corpus(
+        corpus,
+        CorpusOptions(
             unit=unit,
-            threads=threads,
-            replace=replace,
-        )
+            split=split,
+            sections=tuple(part.strip() for part in sections.split(",")),
+            earlier_studies="keep" if keep_earlier_studies else "drop",
+            redaction=redaction,
+            acronyms=expand_acronyms,
+            lower=lower,
+            columns=columns,
+        ),
+        form,
+    )
+    line = Line()
+    counts: dict[str, Any] = {}
+    sizes: dict[str, int] = {}
+    try:
+        if out is None or dry_run:
+            counts = count(source, minimum=min_frequency, progress=line)
+        else:
+            options = BuildOptions(
+                name=name or out.name,
+                unit=unit,
+                levels=levels,
+                minimum_frequency=min_frequency,
+                labeler=labeler,
+                labeler_bundle=labeler_bundle,
+                engine=engine,
+                threads=threads,
+                memory=memory * 2**20,
+                replace=replace,
+            )
+            built = build_index(source, Bundle.load(locate("bundle", bundle)), out, options, line)
+            if built.resumed:
+                click.echo("went on with the unfinished build of an earlier run", err=True)
+            counts = dict(built.counts)
+            sizes = {str(i.directory): len(i) for i in built.indexes.values()}
     finally:
+        line.end()
+        for note in source.notes:
+            click.echo(note, err=True)
         # Also when nothing is left: the reasons are what the user needs then.
-        for reason, number in sorted(source.dropped.items()):
+        dropped = counts.get("dropped", source.dropped)
+        for reason, number in sorted(dropped.items()):
             click.echo(f"dropped {number}: {reason}", err=True)
-    if built.repeated:
-        click.echo(f"dropped {built.repeated}: repeats an earlier one", err=True)
-    click.echo(f"{out}: {len(built.index)} {unit}s of {built.read + sum(source.dropped.values())}")
+    if counts["repeated"]:
+        click.echo(f"dropped {counts['repeated']}: repeats an earlier one", err=True)
+    if as_json:
+        click.echo(json.dumps({"corpus": counts, "indexes": sizes}))
+        return
+    for directory, rows in (sizes or {corpus: counts["kept"]}).items():
+        click.echo(f"{directory}: {rows} {unit}s of {counts['read']} read")

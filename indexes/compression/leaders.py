@@ -1,6 +1,6 @@
 """Blocks of rows against the representatives found so far, by one matrix product for every level.
 
-Both functions are exact: their result is the one of the definition in ``cxr_edge.indexes.compression``,
+Both functions are exact: their result is that of the definition in ``compression/__init__.py``,
 whatever the size of blocks and chunks, the number of threads, or the BLAS.
 """
 

@@ -8,6 +8,7 @@ ends with the build. Ray's usage report to its makers is switched off.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from cxr_edge.engines import default_threads
@@ -25,8 +26,6 @@ class RayEngine:
 
     def __init__(self, threads: int | None = None) -> None:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        # Whoever of its tasks finds no GPU is not to hide the one that the network may use.
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         import ray
 
         self._ray = ray
@@ -52,19 +51,17 @@ class RayEngine:
         """See ``BuildEngine``."""
         remote = self._ray.remote(function)
         references = tuple(self._ray.put(value) for value in shared)
-        running: deque[Any] = deque()
-        for item in items:
-            running.append(remote.remote(*references, *item))
-            if len(running) >= _AHEAD * self.width:
-                yield self._result(running.popleft())
-        while running:
-            yield self._result(running.popleft())
-
-    def _result(self, reference: Any) -> Any:
-        try:
-            return self._ray.get(reference)
-        except self._ray.exceptions.RayTaskError as problem:
-            raise problem.cause from None
+        waiting, running = iter(items), deque[Any]()
+        while True:
+            for item in islice(waiting, _AHEAD * self.width - len(running)):
+                running.append(remote.remote(*references, *item))
+            if not running:
+                return
+            try:
+                result = self._ray.get(running.popleft())
+            except self._ray.exceptions.RayTaskError as problem:
+                raise problem.cause from None
+            yield result
 
     def close(self) -> None:
         """See ``BuildEngine``; a Ray that was there before stays."""

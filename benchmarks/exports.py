@@ -1,15 +1,18 @@
-"""``cxr-bench exports``: time and peak memory of exporting each architecture at its full size.
+"""``cxr-bench exports``: what it costs to export each architecture at its full size.
 
-The weights are made up: neither time nor memory depends on their values. Where the weights decide
-the size, it is the one ``cxr-export --check`` assumes.
+The weights are made up: neither time nor memory depends on their values. Sizes are those of the
+published networks; where none are published, they are the ones below.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,42 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.benchmarks.exports_table import table
 from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.export.archive import read_listing
 from cxr_edge.export.fingerprints import FINGERPRINTS
+from cxr_edge.export.layouts import Shapes
 from cxr_edge.export.registry import ARCHITECTURES
 
+PRECISIONS = ("fp32", "fp16", "int8")
+
 _BERT_WORDS = 30522
-_OWN = ("dcclip", "dcrrg-decoder", "liu2019", "convirt", "resnet18-baseline")
-"""Of no published size; only dcclip is measured, with the weights of this package."""
+_ASSUMED: Mapping[str, Shapes] = {
+    "convirt": {"projection.0.weight": (2048, 2048), "projection.2.weight": (512, 2048)},
+    "dcrrg-decoder": {
+        "embedding.weight": (10_000, 512),
+        "layers.0.linear1.weight": (2048, 512),
+        "prefix": (20, 2048),
+        "image.trunk.conv1.weight": (64, 3, 7, 7),
+        "image.head.project.weight": (512, 2062),
+    },
+    "liu2019": {"embeddings.weight": (10_000, 256), "image_proj2.weight": (256, 1024)},
+}
+"""Sizes that no owner has published: vocabularies of 10,000, a prefix of 20, ConVIRT's two layers,
+and for the report decoder the ResNet-50 of its paper."""
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked", "tokenizer.weights")
+"""What a checkpoint holds beside its parameters."""
+
+
+def shapes_of(architecture: str) -> Shapes:
+    """Tensors of the made-up checkpoint of an architecture that has a fingerprint."""
+    return FINGERPRINTS[architecture].expected(dict(_ASSUMED.get(architecture, {})))
+
+
+def parameters(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Numbers that training would change."""
+    return sum(math.prod(s) for name, s in shapes.items() if not name.endswith(_STATISTICS))
 
 
 def _made_up(name: str, shape: tuple[int, ...], chance: np.random.Generator) -> NDArray[np.float32]:
@@ -35,11 +67,10 @@ def _made_up(name: str, shape: tuple[int, ...], chance: np.random.Generator) -> 
     return np.asarray(drawn * np.float32(0.1 if len(shape) < 2 else scale))
 
 
-def _checkpoint(architecture: str, folder: Path) -> Path:
+def _checkpoint(shapes: Shapes, folder: Path) -> Path:
     from safetensors.numpy import save_file
 
     chance = np.random.default_rng(0)
-    shapes = FINGERPRINTS[architecture].expected({})
     path = folder / "made-up.safetensors"
     save_file({name: _made_up(name, shape, chance) for name, shape in shapes.items()}, path)
     return path
@@ -57,14 +88,30 @@ def _tokenizer(architecture: str, folder: Path, merges: Path | None) -> list[str
     return []
 
 
-def _measure(arguments: list[str]) -> dict[str, Any]:
-    """Run ``cxr-export`` and ask the system what that one process used.
+def measure(architecture: str, arguments: list[str], folder: Path) -> dict[str, Any]:
+    """Export one architecture and ask the system what that one process used.
 
-    Raises:
-        click.ClickException: it failed.
+    Args:
+        architecture: its registry name.
+        arguments: of ``cxr-export`` beside the architecture, the output and the checkpoint.
+        folder: for the checkpoint and the bundle; holds nothing yet.
+
+    Returns:
+        A row: ``parameters``, ``seconds``, ``cpu_seconds``, ``peak_mib`` of the process, ``bytes``
+        of each graph, and ``graphs`` with each role's gate; or ``refused``, the exporter's line.
     """
-    command = [str(Path(sys.executable).with_name("cxr-export")), *arguments, "--json"]
-    started = time.perf_counter()
+    if architecture == "dcclip":
+        with as_file(files("cxr_edge.export.weights") / "dcclip-small.safetensors") as own:
+            listing = read_listing(own)
+        shapes = {name: tensor.shape for name, tensor in listing.tensors.items()}
+        given = []
+    else:
+        shapes = shapes_of(architecture)
+        given = ["--checkpoint", str(_checkpoint(shapes, folder))]
+    out = folder / "bundle"
+    command = [str(Path(sys.executable).with_name("cxr-export")), "--model", architecture]
+    command += [*given, *arguments, "--out", str(out), "--json"]
+    load, started = os.getloadavg()[0], time.perf_counter()
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complaint:
         process = subprocess.Popen(command, stdout=said, stderr=complaint)
         _, status, usage = os.wait4(process.pid, 0)
@@ -72,52 +119,100 @@ def _measure(arguments: list[str]) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         said.seek(0)
         complaint.seek(0)
+        row: dict[str, Any] = {
+            "date": machine()["date"],
+            "load_average": round(load, 1),
+            "parameters": parameters(shapes),
+            "seconds": round(seconds, 1),
+            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+            "peak_mib": round(usage.ru_maxrss / 1024),
+        }
         if process.returncode:
-            raise click.ClickException(complaint.read().decode().strip()[-300:])
+            lines = complaint.read().decode().strip().splitlines() or ["it was killed"]
+            return {**row, "refused": lines[-1][:400]}
         parity = json.loads(said.read())["parity"]
+    row["bytes"] = {role: _size(out, role) for role in parity}
+    row["graphs"] = {role: _gate(record) for role, record in parity.items()}
+    return row
+
+
+def _size(bundle: Path, role: str) -> int:
+    """Bytes of a network: its graph, and its weights where they stand beside it."""
+    return sum(path.stat().st_size for path in bundle.glob(f"{role}.*"))
+
+
+def _gate(record: Mapping[str, Any]) -> dict[str, Any]:
+    outputs = record["outputs"]
     return {
-        "seconds": round(seconds, 1),
-        "peak_mib": round(usage.ru_maxrss / 1024),
-        "graphs": {
-            role: {
-                "status": record["status"],
-                "max_abs_error": {k: v["max_abs_error"] for k, v in record["outputs"].items()},
-            }
-            for role, record in parity.items()
+        "status": record["status"],
+        "max_abs_error": {name: figures["max_abs_error"] for name, figures in outputs.items()},
+        "decisions": {
+            name: {key: figures[key] for key in ("check", "value", "status")}
+            for name, figures in record["agreement"].items()
         },
+        "real_images": record["real_images"],
     }
 
 
 @click.command()
 @click.argument("architectures", nargs=-1)
-@click.option("--precision", type=click.Choice(["fp32", "fp16"]), default="fp32", show_default=True)
-@click.option("--calibration", type=click.Path(exists=True), help="Real pictures, for fp16.")
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(PRECISIONS),
+    multiple=True,
+    default=("fp32",),
+    show_default=True,
+    help="May be repeated.",
+)
+@click.option(
+    "--calibration", type=click.Path(exists=True), help="Real pictures; needed below fp32."
+)
 @click.option(
     "--merges",
     type=click.Path(exists=True, path_type=Path),
     help="CLIP's merges; without them its text network is left out.",
 )
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
+@click.option(
+    "--json",
+    "out",
+    type=click.Path(path_type=Path),
+    help="Add the figures to this file, in the place of older ones of the same export.",
+)
+@click.option(
+    "--table",
+    "show",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Only print the table of such a file.",
+)
 def exports(
     architectures: tuple[str, ...],
-    precision: str,
+    precisions: tuple[str, ...],
     calibration: str | None,
     merges: Path | None,
     out: Path | None,
+    show: Path | None,
 ) -> None:
-    """Export ARCHITECTURES (default: all of published size) one after the other, and throw away."""
-    names = architectures or tuple(n for n in ARCHITECTURES if n not in _OWN[1:])
+    """Export ARCHITECTURES (default: all) one after the other, and throw the bundles away."""
+    if show is not None:
+        click.echo(table(json.loads(show.read_text())["rows"], list(ARCHITECTURES)))
+        return
+    known = ("dcclip", *FINGERPRINTS)
+    for name in architectures:
+        if name not in known:
+            raise click.UsageError(f"{name} has no known sizes; choose from {', '.join(known)}")
     rows: dict[str, Any] = {}
-    click.echo("| architecture | seconds | peak MiB | gate |\n|---|---|---|---|")
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
-            arguments = ["--model", name, "--precision", precision, "--out", f"{folder}/bundle"]
-            if name != "dcclip":
-                arguments += ["--checkpoint", str(_checkpoint(name, Path(folder)))]
-            arguments += _tokenizer(name, Path(folder), merges)
-            arguments += ["--calibration", calibration] if calibration else []
-            row = rows[name] = _measure(arguments)
-        gates = ", ".join(f"{role} {g['status']}" for role, g in row["graphs"].items())
-        click.echo(f"| {name} | {row['seconds']:.0f} | {row['peak_mib']:,} | {gates} |")
-        if out is not None:
-            write_json(out, {"machine": machine(), "precision": precision, "rows": rows})
+    if out is not None and out.is_file():
+        rows = json.loads(out.read_text())["rows"]
+    for name in architectures or [name for name in ARCHITECTURES if name in known]:
+        for precision in precisions:
+            with tempfile.TemporaryDirectory() as folder:
+                arguments = ["--precision", precision]
+                arguments += _tokenizer(name, Path(folder), merges)
+                arguments += ["--calibration", calibration] if calibration else []
+                row = measure(name, arguments, Path(folder))
+            rows.setdefault(name, {})[precision] = row
+            click.echo(f"{name} {precision}: {row['seconds']:.0f} s, {row['peak_mib']:,} MiB")
+            if out is not None:
+                write_json(out, {"machine": machine(), "rows": rows})
+    click.echo(table(rows, [name for name in ARCHITECTURES if name in rows]))

@@ -63,22 +63,31 @@ def _chexbert(_: Shapes) -> Shapes:
 
 def _dcclip(found: Shapes) -> Shapes:
     dimension = _size(found, "image.head.project.weight", 0, 128)
-    hidden = _size(found, "text.body.0.weight", 0, 256)
-    vocabulary = _size(found, "text.body.0.weight", 1, 2048)
+    bert = _size(found, "text.bert.embeddings.word_embeddings.weight", 0, 0)
     if "image.trunk.conv1.weight" in found:
         trunk, features = _trunk("image.trunk."), 2048
     else:
         width = _size(found, "image.trunk.stem.0.weight", 0, 32)
         channels = _size(found, "image.trunk.stem.0.weight", 1, 1)
         trunk, features = prefixed("image.trunk.", _small_trunk(width, channels)), 16 * width
+    if bert:
+        # Retrieval does without the pooler.
+        encoder = prefixed("text.bert.", layouts.bert(bert))
+        text, hidden = {k: s for k, s in encoder.items() if ".pooler." not in k}, 768
+    else:
+        hidden = _size(found, "text.body.0.weight", 0, 256)
+        vocabulary = _size(found, "text.body.0.weight", 1, 2048)
+        text = {
+            "log_temperature": (),
+            "tokenizer.weights": (vocabulary,),
+            **affine("text.body.0", hidden, vocabulary),
+            **affine("text.body.3", hidden, hidden),
+        }
     return {
-        "log_temperature": (),
-        "tokenizer.weights": (vocabulary,),
         **trunk,
         **affine("image.head.project", dimension, features + 14),
         **affine("image.head.observe", 14, dimension),
-        **affine("text.body.0", hidden, vocabulary),
-        **affine("text.body.3", hidden, hidden),
+        **text,
         **affine("text.head.project", dimension, hidden + 14),
         **affine("text.head.observe", 14, dimension),
     }
@@ -126,7 +135,18 @@ def _dcrrg(found: Shapes) -> Shapes:
         shapes["position.weight"] = (_size(found, "position.weight", 0, 0), width)
     if "prefix" in found:
         shapes["prefix"] = (_size(found, "prefix", 0, 0), 2 * count * width)
+    if "image.trunk.conv1.weight" in found:
+        shapes |= _dcrrg_image(found, _size(found, "memory.weight", 1, width))
     return shapes
+
+
+def _dcrrg_image(found: Shapes, memory: int) -> Shapes:
+    """The image side, where it is stored with the decoder: its embeddings are the memory."""
+    return {
+        **_trunk("image.trunk."),
+        **affine("image.head.project", memory, 2048 + 14),
+        **affine("image.head.observe", 14, memory),
+    }
 
 
 def _eva02(found: Shapes) -> Shapes:
@@ -223,7 +243,12 @@ FINGERPRINTS: dict[str, Fingerprint] = {
         r"^(bert\.)?cls\.",
         ((r"LayerNorm\.gamma$", "LayerNorm.weight"), (r"LayerNorm\.beta$", "LayerNorm.bias")),
     ),
-    "dcclip": Fingerprint(_dcclip, (), r"^$"),
+    "dcclip": Fingerprint(
+        _dcclip,
+        ("module.", "model."),
+        r"^image\.trunk\.fc\.|^text\.bert\.(cls|pooler)\.",
+        ((r"LayerNorm\.gamma$", "LayerNorm.weight"), (r"LayerNorm\.beta$", "LayerNorm.bias")),
+    ),
     "dcrrg-decoder": Fingerprint(_dcrrg, ("module.", "decoder."), r"^$"),
     "llm2clip4cxr-vision": Fingerprint(
         _eva02,

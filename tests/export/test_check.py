@@ -166,6 +166,15 @@ def test_a_residual_trunk_with_a_projection_is_convirt(published: Callable[[str]
     assert fitting(stored | lines) == ["convirt"]
 
 
+def prompted_resnet50(dimension: int) -> torch.nn.Module:
+    """The image side of DCRRG, which gives a decoder its memory."""
+    from cxr_edge.export.models.dcrrg_image import ImageConfig, PromptedImage
+    from cxr_edge.export.models.plain_resnet import TrunkConfig
+
+    trunk = TrunkConfig(True, 64, (64, 128, 256, 512), (3, 4, 6, 3))
+    return PromptedImage(ImageConfig(trunk, dimension))
+
+
 def state_of(architecture: str) -> Shapes:
     """Shapes of our own module, for the architectures that nobody published."""
     with torch.device("meta"):
@@ -173,10 +182,12 @@ def state_of(architecture: str) -> Shapes:
             from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig
 
             module = PlainResNet(TrunkConfig(False, 64, (64, 128, 256, 512), (2, 2, 2, 2)))
-        elif architecture == "dcrrg-decoder":
+        elif architecture.startswith("dcrrg-decoder"):
             from cxr_edge.export.models.dcrrg_decoder import Decoder, DecoderConfig
 
             module = Decoder(DecoderConfig(512, 2048, 2, 5000, 128, True, 60, 10))
+            if architecture.endswith("with its image side"):
+                module.image = prompted_resnet50(128)
         else:
             from cxr_edge.export.models.dcclip import Dcclip, DcclipConfig
 
@@ -187,7 +198,14 @@ def state_of(architecture: str) -> Shapes:
 
 
 @pytest.mark.parametrize(
-    "architecture", ["resnet18-baseline", "dcrrg-decoder", "dcclip small", "dcclip resnet50"]
+    "architecture",
+    [
+        "resnet18-baseline",
+        "dcrrg-decoder",
+        "dcrrg-decoder with its image side",
+        "dcclip small",
+        "dcclip resnet50",
+    ],
 )
 def test_networks_without_published_files_are_known_by_our_modules(architecture: str) -> None:
     shapes = state_of(architecture)

@@ -4,8 +4,14 @@ Nothing here imports torch, opens a socket or downloads anything. The names belo
 first use, so that ``import cxr_edge`` stays cheap.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# ONNX Runtime's wheels report their use to Microsoft over HTTPS and keep an identifier and a
+# database in the user's cache folder (its Privacy.md). Nothing of that happens where this variable
+# stands before the library is loaded; its own switch in Python comes too late for the first event.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from cxr_edge.bundle import Bundle

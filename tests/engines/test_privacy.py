@@ -1,0 +1,64 @@
+"""No engine writes home or tells anybody: their libraries would, in native code too."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cxr_edge.engines import ENGINES, probe_all
+
+MODEL = Path(__file__).resolve().parents[1] / "data" / "tiny.onnx"
+
+# Python's audit events see what Python code opens; strace, where it is, sees native code too.
+PROGRAM = """
+import sys
+asked = []
+sys.addaudithook(lambda event, _: asked.append(event) if event.startswith("socket.") else None)
+import pathlib
+from cxr_edge.engines import load_engine
+engine = load_engine(sys.argv[1], pathlib.Path(sys.argv[2]).read_bytes(), 1)
+import numpy as np
+engine.run({"pixels": np.zeros((1, 1, 16, 16), np.float32)})
+engine.close()
+loaded = [name for name in ("socket", "requests", "openvino_telemetry") if sys.modules.get(name)]
+print(asked, loaded)
+"""
+
+
+def _run(name: str, home: Path, prefix: list[str]) -> str:
+    environment = {
+        **{k: v for k, v in os.environ.items() if k not in ("CI", "ORT_DISABLE_TELEMETRY")},
+        "HOME": str(home),
+        "XDG_CACHE_HOME": "",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [*prefix, sys.executable, "-c", PROGRAM, name, str(MODEL)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(params=list(ENGINES))
+def engine_name(request: pytest.FixtureRequest) -> str:
+    answer = probe_all()[request.param]
+    if not answer.available:
+        pytest.skip(f"engine {request.param}: {answer.detail}")
+    return str(request.param)
+
+
+def test_an_engine_leaves_no_file_and_asks_for_no_socket(engine_name: str, tmp_path: Path) -> None:
+    assert _run(engine_name, tmp_path, []) == "[] []"
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_native_code_opens_no_socket(engine_name: str, tmp_path: Path) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    log = tmp_path / "calls"
+    prefix = ["strace", "-f", "-qq", "-e", "trace=socket,connect,sendto", "-o", str(log)]
+    (tmp_path / "home").mkdir()
+    _run(engine_name, tmp_path / "home", prefix)
+    assert [line for line in log.read_text().splitlines() if "AF_INET" in line] == []

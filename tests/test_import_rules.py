@@ -34,6 +34,7 @@ ALLOWED = {
     "imagecodecs": ("runtime/dicom/", "benchmarks/"),
     "openjpeg": ("runtime/dicom/", "benchmarks/"),
     "hnswlib": ("indexes/",),
+    "pyarrow": ("indexes/corpora/parquet.py",),
     "ray": ("indexes/engines/",),
     "cryptography": ("runtime/signing.py", "export/"),
 }

@@ -5,20 +5,33 @@ same each time. The registry holds import paths as strings, so that listing the 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from cxr_edge.errors import CorpusError
 from cxr_edge.types import Attribute
 
+if TYPE_CHECKING:
+    from cxr_edge.indexes.corpora.reports import Reader
+
+_ROOM = "cxr_edge.indexes.corpora"
 CORPORA: dict[str, str] = {
-    "grammar": "cxr_edge.indexes.corpora.grammar.corpus:open_grammar",
-    "jsonl": "cxr_edge.indexes.corpora.jsonl:open_jsonl",
+    "chexpert-plus": f"{_ROOM}.released:chexpert_plus_reader",
+    "csv": f"{_ROOM}.tables:TableReader",
+    "grammar": f"{_ROOM}.grammar.corpus:open_grammar",
+    "jsonl": f"{_ROOM}.jsonl:JsonlReader",
+    "mimic-cxr": f"{_ROOM}.mimic:MimicReader",
+    "mimic-cxr-sectioned": f"{_ROOM}.released:mimic_sectioned_reader",
+    "openi": f"{_ROOM}.openi:OpenIReader",
+    "padchest": f"{_ROOM}.released:padchest_reader",
+    "parquet": f"{_ROOM}.parquet:ParquetReader",
+    "text": f"{_ROOM}.plain:PlainReader",
 }
-"""Name of each corpus format and what opens it, as ``module:function``."""
+"""Name of each corpus format and what makes its reader of a path and the options, as
+``module:name``; the grammar's makes the corpus itself."""
 SECTIONS = ("findings", "impression")
 ROLES = (*SECTIONS, "report", "source", "split", "image")
 """What a column of a table can be."""
@@ -133,9 +146,29 @@ def open_corpus(
             cannot do what the options ask.
     """
     options = CorpusOptions() if options is None else options
+    if form == "grammar" or (form is None and str(source) == "grammar"):
+        return cast(Corpus, _named("grammar")(options))
+    from cxr_edge.indexes.corpora.reports import ReportCorpus
+
+    return ReportCorpus(open_reader(source, options, form), options)
+
+
+def open_reader(source: str | Path, options: CorpusOptions, form: str | None = None) -> "Reader":
+    """Open the reader of a corpus of reports; ``open_corpus`` and ``image_reports`` build on it.
+
+    Raises:
+        CorpusError: see ``open_corpus``.
+    """
+    path = Path(source)
     if form is None:
-        form = "grammar" if source == "grammar" else "jsonl"
+        from cxr_edge.indexes.corpora.recognise import recognise
+
+        form, path = recognise(path)
+    return cast("Reader", _named(form)(path, options))
+
+
+def _named(form: str) -> Callable[..., object]:
     if form not in CORPORA:
         raise CorpusError(f"format {form!r}: expected one of {', '.join(sorted(CORPORA))}")
     module, _, name = CORPORA[form].partition(":")
-    return cast(Corpus, getattr(import_module(module), name)(source, options))
+    return cast("Callable[..., object]", getattr(import_module(module), name))

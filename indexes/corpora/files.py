@@ -19,6 +19,7 @@ from cxr_edge.errors import CorpusError
 from cxr_edge.indexes.corpora import CorpusOptions
 
 _BLOCK = 1 << 20
+_FALLBACK = " is not UTF-8; what is not is read as Latin-1"
 _SMALL = 64 << 20
 """Up to this size, in bytes, a file's content is what counts, not its time."""
 
@@ -47,7 +48,7 @@ def encoding_of(path: Path, notes: list[str]) -> str:
                 block = stream.read(_BLOCK)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            notes.append(f"{path} is not UTF-8; it is read as Latin-1")
+            _note_fallback(path, notes)
             return "latin-1"
     return "utf-8-sig"
 
@@ -65,8 +66,14 @@ def decode(content: bytes, name: str, notes: list[str]) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        notes.append(f"{name} is not UTF-8; it is read as Latin-1")
+        _note_fallback(name, notes)
         return content.decode("latin-1")
+
+
+def _note_fallback(name: str | Path, notes: list[str]) -> None:
+    """Say it once a corpus: a folder may hold a hundred thousand such files."""
+    if not any(note.endswith(_FALLBACK) for note in notes):
+        notes.append(f"{name}{_FALLBACK}")
 
 
 def walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:

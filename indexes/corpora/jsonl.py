@@ -1,7 +1,7 @@
 """Reports as JSON Lines: an object a line with ``findings`` and ``impression``, or ``report``.
 
 Optional keys: ``uid``, ``id`` or ``study_id`` (the source, else the line number), ``split``, and
-``images`` (names, or objects with a ``file``). The Open-I studies come in this form.
+``images`` (names, or objects with a ``file`` and a ``projection``) or ``image`` (one name).
 """
 
 import json
@@ -13,7 +13,9 @@ from typing import Any
 from cxr_edge.errors import CorpusError
 from cxr_edge.indexes.corpora import CorpusOptions
 from cxr_edge.indexes.corpora.files import open_text, require_file
-from cxr_edge.indexes.corpora.reports import RawReport, ReportCorpus
+from cxr_edge.indexes.corpora.reports import ImageName, RawReport
+from cxr_edge.indexes.corpora.tables import view_of
+from cxr_edge.indexes.corpora.text.judging import ENGLISH, Language
 
 _TEXTS = ("findings", "impression", "report")
 _SOURCES = ("uid", "id", "study_id", "study")
@@ -23,6 +25,8 @@ class JsonlReader:
     """The reports of a JSON Lines file, in file order."""
 
     form = "jsonl"
+    language: Language = ENGLISH
+    row_per_image = False
 
     def __init__(self, path: Path, options: CorpusOptions) -> None:
         """Name the file.
@@ -34,13 +38,21 @@ class JsonlReader:
             path, "a JSON Lines file of reports, another corpus, or 'grammar' for ours"
         )
         named = dict(options.columns)
-        self._key = {role: named.get(role, role) for role in (*_TEXTS, "split")}
+        self._key = {role: named.get(role, role) for role in (*_TEXTS, "split", "image")}
         self._sources = (named["source"],) if "source" in named else _SOURCES
         self.notes: list[str] = []
 
     def files(self) -> Iterator[Path]:
         """See ``Reader``."""
         yield self._path
+
+    def image_folders(self) -> Iterator[Path]:
+        """See ``Reader``: a folder ``images`` beside the file, or the file's own folder."""
+        yield from (self._path.parent / "images", self._path.parent)
+
+    def view(self, _image: Path) -> str:
+        """See ``Reader``."""
+        return ""
 
     def reports(self, _dropped: Counter[str]) -> Iterator[RawReport]:
         """See ``Reader``."""
@@ -78,17 +90,17 @@ class JsonlReader:
             # A whole report beside its own sections would say everything twice.
             parts=parts or (("", texts[2][1]),),
             split=None if split is None else str(split),
-            images=_images(report.get("images")),
+            images=_images(report.get("images", report.get(self._key["image"]))),
         )
 
 
-def _images(listed: object) -> tuple[str, ...]:
-    """Names of the images: strings, or objects with a ``file``."""
-    rows = listed if isinstance(listed, list) else []
-    names = [row.get("file") if isinstance(row, dict) else row for row in rows]
-    return tuple(name for name in names if isinstance(name, str) and name)
-
-
-def open_jsonl(source: str | Path, options: CorpusOptions) -> ReportCorpus:
-    """Open a JSON Lines file as a corpus; see ``open_corpus``."""
-    return ReportCorpus(JsonlReader(Path(source), options), options)
+def _images(listed: object) -> tuple[ImageName, ...]:
+    """Images as names, or as objects with a ``file`` and perhaps a ``projection`` or ``view``."""
+    names: list[ImageName] = []
+    for row in listed if isinstance(listed, list) else [listed]:
+        fields = row if isinstance(row, dict) else {"file": row}
+        file = fields.get("file")
+        if isinstance(file, str) and file:
+            view = fields.get("projection") or fields.get("view")
+            names.append(ImageName(file, view_of(view if isinstance(view, str) else "")))
+    return tuple(names)

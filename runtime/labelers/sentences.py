@@ -1,18 +1,29 @@
 """Cuts a report into sentences.
 
-Made for dictated English reports: numbered impressions, section headings, decimals, abbreviations,
-hard line wraps, and full stops without a following blank. Case plays no part, because many sites
-send reports in capitals.
+Made for dictated English reports: numbered and bulleted impressions, section headings, decimals and
+measurements, abbreviations, times, hard line wraps, lists with a line each, and full stops without
+a following blank. It works in any case, because many sites send reports in capitals and many
+corpora are in small letters; where capitals are there they decide what is ambiguous.
 """
 
 import re
+from collections.abc import Iterator
 
+# Never the end of a sentence.
 # fmt: off
 _ABBREVIATIONS = frozenset((
-    "dr", "mr", "mrs", "ms", "vs", "approx", "ca", "cf", "e.g", "i.e", "eg", "ie", "etc", "st",
-    "fig", "pt", "resp", "dept", "prof", "temp", "a.m", "p.m",
+    "dr", "drs", "mr", "mrs", "ms", "vs", "approx", "ca", "cf", "e.g", "i.e", "eg", "ie", "st",
+    "fig", "pt", "resp", "dept", "prof", "temp",
+))
+# The end of a sentence only where a capital follows ("at 5 p.m. The heart ..."), or nothing.
+_SOMETIMES = frozenset((
+    "a.m", "p.m", "etc", "a.p", "p.a", "a.k.a", "bilat", "lat", "ant", "post", "sup", "inf", "med",
+    "min", "max", "mod", "incl", "eff", "effs", "cardiomeg", "pulm", "rt", "lt", "ext", "int",
+    "est", "ref", "hrs", "hr", "yrs", "yr", "wk", "wks", "mo",
 ))
 # fmt: on
+# "hepatitis C. No effusion.": a single letter that is no initial.
+_LETTERED = frozenset(("hepatitis", "vitamin", "type", "grade", "class", "group", "level", "lead"))
 # Headings that name an organ ("HEART: Normal.") stay: without them the sentence says nothing.
 _HEADING = re.compile(
     r"^\s*(?:findings?(?:\s+and\s+impressions?)?|impressions?|conclusions?|opinion|report|chest|"
@@ -20,35 +31,28 @@ _HEADING = re.compile(
     r"\s*:(?!\d)\s*",
     re.IGNORECASE,
 )
-_ENUMERATOR = re.compile(r"^\s*(?:\(?\d{1,2}\s*[.):]|[-*•])(?=\s|[A-Za-z]|$)\s*")
-_PARAGRAPH = re.compile(
-    r"\n\s*\n|\n(?=\s*(?:\(?\d{1,2}\s*[.)]\s|[-*•]\s|[A-Za-z][A-Za-z /]{2,40}:))"
+_BULLET = r"[-*•·‣▪●○◦]+"
+_ENUMERATOR = re.compile(
+    rf"^\s*(?:\(?\d{{1,2}}\s*[.):]{{1,2}}(?=\s|[A-Za-z]|$)|\d{{1,2}}\s+-(?=\s+[A-Za-z])|\([A-Za-z]\)(?=\s)|"
+    rf"[A-Ha-h]\)(?=\s)|[a-h]\.(?=\s+[A-Z])|{_BULLET}(?=\s|[A-Za-z]|$))\s*"
+)
+_ITEM = rf"(?:\(?\d{{1,2}}\s*[.)]\s|\d{{1,2}}\.[A-Z]|[a-h][.)]\s|\([a-z]\)\s|{_BULLET}\s)"
+_PARAGRAPH = re.compile(rf"\n\s*\n|\n(?=\s*(?:{_ITEM}|[A-Za-z][A-Za-z /]{{2,40}}:))")
+# A line of a list: short, without a mark at its end, and the next one begins with a capital. A line
+# that was wrapped is long, or ends in a word that wants another.
+_LIST_LINE = 50
+_OPEN_ENDED = re.compile(
+    r"(?:[-,/&(]|\b(?:a|an|the|and|or|of|in|on|at|to|by|with|for|from|than|no|is|are|was|were|has|"
+    r"have|dr\.?|mr\.?|mrs\.?|versus|vs\.?|right|left|upper|lower|mild|small|large))$",
+    re.IGNORECASE,
 )
 _END = re.compile(
-    r"[.!?]+(?=\s|$|[\"')\]])|(?<=[A-Za-z)]{2})\.(?=[A-Za-z]{2})|(?<=[a-zA-Z]{2})\.(?=\d{1,2}\.)"
+    r"[.!?]+(?=\s|$|[\"')\]])|(?<=[A-Za-z)]{2})\.(?=[A-Za-z]{2})|(?<=[a-zA-Z]{2})\.(?=\d{1,2}\.)|"
+    r"(?<=[0-9_])\.(?=[A-Z][A-Za-z])"
 )
 _WORD_BEFORE = re.compile(r"[\w.]+$")
-
-
-def _is_boundary(text: str, start: int, stop: int) -> bool:
-    """Whether the punctuation ``text[start:stop]`` ends a sentence, and is no abbreviation."""
-    if text[start] != "." or stop - start > 1:
-        return True
-    # The longest abbreviation is far shorter than this window; it keeps long texts linear.
-    found = _WORD_BEFORE.search(text, max(0, start - 24), start)
-    if found is None:
-        return True
-    word = found.group().lower()
-    if word in _ABBREVIATIONS:
-        return False
-    # A bare one- or two-digit number is an enumerator, unless a measurement just ended.
-    if word.isdigit() and len(word) <= 2:
-        lead = text[: found.start()].rstrip()
-        return bool(lead) and lead[-1] not in ".!?;:"
-    # Initials: "J. Smith". A single letter after a blank is one, except at the very end.
-    return not (
-        len(word) == 1 and word.isalpha() and stop < len(text) and text[stop:].strip() != ""
-    )
+_BEGINNING = re.compile(r"[A-Z](?:[a-z]| [a-z])")
+_DOTTED = re.compile(r"(?:[a-z]\.)+[a-z]")
 
 
 def split_sentences(text: str) -> list[str]:
@@ -64,8 +68,7 @@ def split_sentences(text: str) -> list[str]:
         The sentences in order, stripped, none empty, each with at least one letter.
     """
     sentences: list[str] = []
-    for paragraph in _PARAGRAPH.split(text):
-        flat = " ".join(paragraph.split())
+    for flat in _paragraphs(text):
         begin = 0
         for match in _END.finditer(flat):
             if _is_boundary(flat, match.start(), match.end()):
@@ -73,6 +76,55 @@ def split_sentences(text: str) -> list[str]:
                 begin = match.end()
         _append(sentences, flat[begin:])
     return sentences
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Stretches that no sentence crosses, on one line each."""
+    for paragraph in _PARAGRAPH.split(text):
+        open_lines: list[str] = []
+        for line in paragraph.split("\n"):
+            line = " ".join(line.split())
+            if open_lines and line[:1].isupper() and _is_list_line(open_lines[-1]):
+                yield " ".join(open_lines)
+                open_lines = []
+            if line:
+                open_lines.append(line)
+        yield " ".join(open_lines)
+
+
+def _is_list_line(line: str) -> bool:
+    return len(line) < _LIST_LINE and line[-1] not in ".!?:;" and not _OPEN_ENDED.search(line)
+
+
+def _is_boundary(text: str, start: int, stop: int) -> bool:
+    """Whether the punctuation ``text[start:stop]`` ends a sentence, and is no abbreviation."""
+    # What follows and what precedes is looked at through windows, which keeps long texts linear.
+    after = text[stop : stop + 8].lstrip(" \"'([")
+    if text[start] != ".":
+        return True
+    if stop - start > 1:
+        # Three dots and a small letter: a pause.
+        return stop - start == 2 or not after[:1].islower()
+    found = _WORD_BEFORE.search(text, max(0, start - 24), start)
+    if found is None:
+        return True
+    word = found.group().lower()
+    if word in _ABBREVIATIONS:
+        return False
+    if word in _SOMETIMES or _DOTTED.fullmatch(word):
+        # A word in capitals throughout says nothing, it may stand in a text of capitals.
+        return not after or _BEGINNING.match(after) is not None
+    if word == "no":
+        return not after[:1].isdigit()
+    # A bare one- or two-digit number is an enumerator, unless a measurement just ended.
+    if word.isdigit() and len(word) <= 2:
+        lead = text[max(0, found.start() - 8) : found.start()].rstrip()
+        return bool(lead) and lead[-1] not in ".!?;:"
+    if len(word) == 1 and word.isalpha() and after:
+        # Initials: "J. Smith". A single letter after a blank is one, except at the very end.
+        before = text[max(0, found.start() - 24) : found.start()].split()
+        return bool(before) and before[-1].lower() in _LETTERED
+    return True
 
 
 def _append(sentences: list[str], piece: str) -> None:

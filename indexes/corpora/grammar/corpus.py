@@ -3,7 +3,6 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 from cxr_edge.errors import CorpusError
 from cxr_edge.indexes.corpora import CorpusOptions, CorpusSentence
@@ -26,7 +25,7 @@ class GrammarCorpus:
         return hashlib.sha256("\n".join(map(repr, sentences())).encode()).hexdigest()
 
 
-def open_grammar(_source: str | Path, options: CorpusOptions) -> GrammarCorpus:
+def open_grammar(options: CorpusOptions) -> GrammarCorpus:
     """Open the grammar; see ``open_corpus``.
 
     Raises:

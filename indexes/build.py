@@ -1,8 +1,10 @@
 """From a corpus to indexes: read, embed, compress, write. Runs without torch; can be resumed."""
 
+import shutil
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from cxr_edge.indexes.building.reading import Texts, read
 from cxr_edge.indexes.building.rows import columns_of
 from cxr_edge.indexes.building.workspace import Workspace
 from cxr_edge.indexes.compression.clustering import cluster, rows_that_fit
-from cxr_edge.indexes.container import MANIFEST, SCHEMA
+from cxr_edge.indexes.container import CLUSTERS, DATA, MANIFEST, SCHEMA
 from cxr_edge.indexes.corpora import Corpus
 from cxr_edge.indexes.engines import BuildEngine, get_engine
 from cxr_edge.indexes.search import SentenceIndex
@@ -211,6 +213,7 @@ def _write(
                 return SentenceIndex.open(target)
         except (SentenceIndexError, KeyError):
             pass  # an older index, which is replaced or in the way
+    _sweep(target)
     compression: dict[str, Any] = {"level": level, "texts": len(texts)}
     owners = None
     if level > 0:
@@ -222,3 +225,10 @@ def _write(
     name = options.name if len(options.levels) == 1 else f"{options.name}-{level:g}"
     record = {**manifest, "name": name, "compression": compression}
     return write_index(target, columns, manifest=record, clusters=clusters, replace=options.replace)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what runs that were killed while they wrote have left beside ``target``."""
+    for left in target.parent.glob(f".{escape(target.name)}.*.tmp"):
+        if {path.name for path in left.iterdir()} <= {DATA, CLUSTERS, MANIFEST}:
+            shutil.rmtree(left, ignore_errors=True)

@@ -89,7 +89,6 @@ _SILENT = _words(
     """
 )
 """Changes that are findings, and compare nothing."""
-_REDACTED = re.compile(r"x{3,}", re.IGNORECASE)
 
 
 def side_of(text: str) -> str | None:
@@ -124,11 +123,6 @@ def attributes(text: str) -> Attribute:
     if _CHARACTER.search(plain):
         flags |= Attribute.CHARACTER
     return flags
-
-
-def has_redaction(text: str) -> bool:
-    """Whether a text carries a redaction mark, a run of three or more letters X."""
-    return _REDACTED.search(text) is not None
 
 
 def _side(plain: str) -> str | None:

@@ -6,8 +6,9 @@ from collections import Counter
 import pytest
 
 from cxr_edge.indexes.corpora.grammar import canonical, entries, sentences
+from cxr_edge.indexes.corpora.text.redaction import has_redaction
 from cxr_edge.labelers import get_labeler
-from cxr_edge.labelers.attributes import attributes, has_redaction, severity_of, side_of
+from cxr_edge.labelers.attributes import attributes, severity_of, side_of
 from cxr_edge.labels import NO_FINDING, OBSERVATIONS, Mention
 from cxr_edge.types import Attribute
 

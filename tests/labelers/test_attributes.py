@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxr_edge.labelers.attributes import attributes, has_redaction, severity_of, side_of
+from cxr_edge.labelers.attributes import attributes, severity_of, side_of
 from cxr_edge.types import Attribute
 
 
@@ -100,12 +100,6 @@ def test_comparisons(text: str) -> None:
 )
 def test_changes_that_compare_nothing(text: str) -> None:
     assert Attribute.COMPARISON not in attributes(text)
-
-
-def test_redaction() -> None:
-    assert has_redaction("Normal chest x-XXXX.")
-    assert has_redaction("seen by dr. xxxx")
-    assert not has_redaction("Exxon valve")
 
 
 @given(st.text(max_size=200))

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 ALIGNMENT = 4096
 _HEADER = struct.Struct("<8sQQQ")  # magic, the two leading sizes, bytes of the whole file
-_BLOCK = 4 * 2**20
+# Small enough that the allocator gives the memory of temporary arrays back or uses it again.
+_BLOCK = 2**18
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -71,7 +72,7 @@ class Layout:
         return records, position
 
     def parts(self, arrays: Arrays, dtypes: Mapping[str, str] | None = None) -> Iterator[bytes]:
-        """The bytes of the file, in order, a few MiB at a time: an array may be a mapped one.
+        """The bytes of the file, in order, a part at a time: an array may be a mapped one.
 
         Raises:
             ValueError: as ``plan``; or a number is not finite in the dtype it is stored in.
@@ -151,7 +152,7 @@ class Layout:
 
 
 def blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """An array as slices of a few MiB along its first axis."""
+    """An array as slices of 256 KiB along its first axis; longer where one row is."""
     row = max(1, array.nbytes // max(1, len(array)))
     step = max(1, _BLOCK // row)
     for start in range(0, len(array), step):
@@ -159,7 +160,7 @@ def blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def all_finite(array: NDArray[Any]) -> bool:
-    """Whether no float32 or float16 of an array is NaN or infinite; a few MiB of memory."""
+    """Whether no float32 or float16 of an array is NaN or infinite; in a little memory."""
     bits, exponent = {4: (np.uint32, 0x7F800000), 2: (np.uint16, 0x7C00)}[array.dtype.itemsize]
     mask = bits(exponent)
     return all(not np.any(block.view(bits) & mask == mask) for block in blocks(array))
@@ -167,9 +168,15 @@ def all_finite(array: NDArray[Any]) -> bool:
 
 def rising(offsets: NDArray[np.uint64], last: int, *, strictly: bool = False) -> bool:
     """Whether offsets begin at 0, end at ``last`` and never fall (``strictly``: always rise)."""
-    before, after = offsets[:-1], offsets[1:]
-    steps = before < after if strictly else before <= after
-    return bool(offsets[0] == 0 and offsets[-1] == last and steps.all())
+    fell = np.less_equal if strictly else np.less
+    if offsets[0] != 0 or offsets[-1] != last:
+        return False
+    before = offsets[:1]
+    for number, block in enumerate(blocks(offsets)):
+        if (number and fell(block[:1], before)[0]) or np.any(fell(block[1:], block[:-1])):
+            return False
+        before = block[-1:]
+    return True
 
 
 def _aligned(position: int) -> int:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from cxr_edge.errors import SentenceIndexError, SpaceMismatch
 from cxr_edge.indexes.container import open_clusters, open_container
-from cxr_edge.indexes.contents import Clusters, Member, Sources, Strings
-from cxr_edge.indexes.scan import scores_of
+from cxr_edge.indexes.contents import NO_ROW, Clusters, Graph, Member, Sources, Strings
+from cxr_edge.indexes.current import resolve
+from cxr_edge.indexes.planner import BUDGET_MS, Plan, choose
+from cxr_edge.indexes.scan import best_of, scan, scores_of, walk
 from cxr_edge.types import Attribute, Encoding, Hit
 
 
@@ -41,18 +43,37 @@ class SentenceIndex:
     """uint32 (N,), how often the corpus holds this very text."""
     cluster_size: NDArray[np.uint32]
     """uint32 (N,), how many different texts the row stands for."""
-    plan: str
-    """How ``search`` finds its rows, and why; for the provenance of a report."""
+    graph: Graph | None
+    chosen: Plan
 
     @classmethod
-    def open(cls, directory: str | Path) -> "SentenceIndex":
+    def open(
+        cls, directory: str | Path, *, exact: bool = False, budget_ms: float = BUDGET_MS
+    ) -> "SentenceIndex":
         """Map and verify an index.
+
+        Args:
+            directory: an index, or a directory of versions whose ``CURRENT`` names one.
+            exact: score every row in every search, whatever the index offers.
+            budget_ms: how long a search of every row may take before a graph is preferred.
 
         Raises:
             SentenceIndexError: nothing there, damaged, or of another schema.
         """
-        directory = Path(directory)
+        directory = resolve(Path(directory))
         manifest, arrays = open_container(directory)
+        about = manifest.get("graph") or {}
+        graph = (
+            Graph(
+                arrays["links"],
+                arrays["entry"],
+                about,
+                arrays.get("routes"),
+                arrays.get("route_rows"),
+            )
+            if "links" in arrays
+            else None
+        )
         return cls(
             directory=directory,
             manifest=manifest,
@@ -67,7 +88,8 @@ class SentenceIndex:
             section=arrays["section"],
             frequency=arrays["frequency"],
             cluster_size=arrays["cluster_size"],
-            plan="exact",
+            graph=graph,
+            chosen=choose(arrays["vectors"], graph, about, exact=exact, budget_ms=budget_ms),
         )
 
     def __len__(self) -> int:
@@ -77,6 +99,11 @@ class SentenceIndex:
     def digest(self) -> str:
         """SHA-256 (hex) of the manifest, and through it of the data."""
         return str(self.manifest["digest"])
+
+    @property
+    def plan(self) -> str:
+        """How ``search`` finds its rows, and why; for the provenance of a report."""
+        return self.chosen.reason
 
     def require_space(self, space: str, metric: str) -> None:
         """Refuse to be searched with another encoder's vectors.
@@ -100,20 +127,30 @@ class SentenceIndex:
         self, scores: NDArray[np.float32], k: int, rows: NDArray[np.intp] | None = None
     ) -> NDArray[np.intp]:
         """Row numbers of the ``k`` best scores, best first, among ``rows`` where given."""
-        candidates = scores if rows is None else scores[rows]
-        k = min(k, candidates.size)
-        if k == 0:
-            return np.empty(0, np.intp)
-        # Everything that ties with the k-th score is kept until the final ordering.
-        threshold = np.partition(candidates, candidates.size - k)[candidates.size - k]
-        chosen = np.flatnonzero(candidates >= threshold)
-        chosen = chosen[np.argsort(-candidates[chosen], kind="stable")][:k]
-        return chosen if rows is None else rows[chosen]
+        if rows is None:
+            return best_of(scores, k)
+        return rows[best_of(scores[rows], k)]
 
     def search(self, encoding: Encoding, k: int) -> tuple[Hit, ...]:
-        """The ``k`` best rows for one picture, best first; of equal ones the lower row first."""
-        scores = self.scores(encoding)
-        return tuple(self.hit(row, scores[row]) for row in self.best(scores, k))
+        """The ``k`` best rows for one picture, best first; of equal ones the lower row first.
+
+        Raises:
+            SpaceMismatch: the encoding is of another encoder.
+            SentenceIndexError: the graph is damaged.
+        """
+        if encoding.space != self.space:
+            self.require_space(encoding.space, self.metric)
+        k = min(k, len(self))
+        if k == 0:
+            return ()
+        queries = encoding.vector[None]
+        if self.chosen.graph and self.graph is not None:
+            ef, probes = self.chosen.ef, self.chosen.probes
+            found = walk(self.vectors, self.graph, queries, k, ef=ef, probes=probes)
+        else:
+            found = scan(self.vectors, queries, k)
+        pairs = zip(found.rows[0], found.scores[0], strict=True)
+        return tuple(self.hit(int(row), score) for row, score in pairs if row != NO_ROW)
 
     def hit(self, row: int | np.intp, score: float | np.float32) -> Hit:
         """One row with its evidence.

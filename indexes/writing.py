@@ -35,7 +35,7 @@ def write_index(
 ) -> SentenceIndex:
     """Write an index and open it.
 
-    Vectors are read a few MiB at a time, so they may be mapped and larger than the memory.
+    Vectors are read a part at a time, so they may be mapped and larger than the memory.
 
     Args:
         out: directory to create.

@@ -5,16 +5,16 @@ import click
 from cxr_edge import __version__
 from cxr_edge.cli.guard import one_line_errors
 from cxr_edge.indexes.cli_build import build
-from cxr_edge.indexes.cli_inspect import inspect, verify
+from cxr_edge.indexes.cli_inspect import inspect, publish, rollback, search, verify
 
 
 @click.group()
 @click.version_option(__version__, prog_name="cxr-index")
 def index() -> None:
-    """Build, look at and verify sentence indexes."""
+    """Build, look at, verify, search and publish sentence indexes."""
 
 
-for command in (build, inspect, verify):
+for command in (build, inspect, verify, search, publish, rollback):
     index.add_command(command)
 
 

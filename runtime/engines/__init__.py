@@ -11,19 +11,26 @@ from cxr_edge.errors import EngineUnavailable
 
 __all__ = [
     "ENGINES",
+    "ONLY_BY_NAME",
     "Engine",
     "EngineInfo",
     "Probe",
     "default_threads",
+    "engine_module",
     "load_engine",
     "load_network",
     "probe_all",
 ]
 
 ENGINES: dict[str, str] = {
+    "cuda": "cxr_edge.engines.onnxruntime_cuda",
     "cpu": "cxr_edge.engines.onnxruntime_cpu",
+    "openvino": "cxr_edge.engines.openvino",
 }
 """Import path by name, in the order in which ``auto`` tries them."""
+
+ONLY_BY_NAME = frozenset({"openvino"})
+"""Engines that ``auto`` passes over: ``cpu`` is there wherever they could run."""
 
 
 _MOST_THREADS = 1024
@@ -36,13 +43,14 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
-def _module(name: str) -> EngineModule:
+def engine_module(name: str) -> EngineModule:
+    """The module of an engine; importing it loads no library."""
     return cast(EngineModule, import_module(ENGINES[name]))
 
 
 def probe_all() -> dict[str, Probe]:
     """What every engine says of this machine, in the order of ``auto``."""
-    return {name: _module(name).probe() for name in ENGINES}
+    return {name: engine_module(name).probe() for name in ENGINES}
 
 
 def load_network(
@@ -84,8 +92,8 @@ def load_engine(
         raise EngineUnavailable(f"{threads} threads were asked for; 1 to {_MOST_THREADS} are taken")
     if name == "auto":
         reasons = []
-        for candidate in ENGINES:
-            module = _module(candidate)
+        for candidate in (name for name in ENGINES if name not in ONLY_BY_NAME):
+            module = engine_module(candidate)
             answer = module.probe()
             if answer.available:
                 return module.load(model, threads, weights)
@@ -93,7 +101,7 @@ def load_engine(
         raise EngineUnavailable("no engine can run here; " + "; ".join(reasons))
     if name not in ENGINES:
         raise EngineUnavailable(f"unknown engine {name!r}; known: auto, {', '.join(ENGINES)}")
-    module = _module(name)
+    module = engine_module(name)
     answer = module.probe()
     if not answer.available:
         raise EngineUnavailable(f"engine {name} cannot run here: {answer.detail}")

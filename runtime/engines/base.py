@@ -49,6 +49,9 @@ class Engine(Protocol):
 class EngineModule(Protocol):
     """What a file ``runtime/engines/<name>.py`` provides at module level."""
 
+    PACKAGES: Mapping[str, str]
+    """Distributions that the engine needs, with the extra of this project that installs each."""
+
     def probe(self) -> Probe:
         """Answer without loading a network and without raising."""
         ...

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from cxr_edge.engines import ENGINES, probe_all
-
 MODEL = Path(__file__).resolve().parents[1] / "data" / "tiny.onnx"
 
 # Python's audit events see what Python code opens; strace, where it is, sees native code too.
@@ -39,14 +37,6 @@ def _run(name: str, home: Path, prefix: list[str]) -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-@pytest.fixture(params=list(ENGINES))
-def engine_name(request: pytest.FixtureRequest) -> str:
-    answer = probe_all()[request.param]
-    if not answer.available:
-        pytest.skip(f"engine {request.param}: {answer.detail}")
-    return str(request.param)
 
 
 def test_an_engine_leaves_no_file_and_asks_for_no_socket(engine_name: str, tmp_path: Path) -> None:

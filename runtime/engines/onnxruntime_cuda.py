@@ -1,0 +1,106 @@
+"""ONNX Runtime on an NVIDIA GPU, through its CUDA execution provider.
+
+Inputs and outputs live in device buffers that are allocated once per shape; at batch 1 the whole
+network is captured as a CUDA graph and replayed. Precision is that of the bundle: FP32 stays FP32
+(no TF32), and FP16 is a matter of the graph.
+"""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from numpy.typing import NDArray
+
+from cxr_edge.engines.base import Arrays, EngineInfo, Probe, Weights
+from cxr_edge.engines.libraries import locate, needed
+from cxr_edge.engines.onnxruntime_binding import BoundSession
+from cxr_edge.engines.onnxruntime_session import open_session, reason, runtime
+from cxr_edge.engines.packages import both_runtimes, complaint, found
+from cxr_edge.engines.probing import ask
+from cxr_edge.errors import BundleError, EngineUnavailable
+
+PROVIDER = "CUDAExecutionProvider"
+PACKAGES: Mapping[str, str] = {"onnxruntime-gpu": "gpu"}
+PROBE_NETWORK = Path(__file__).parents[1] / "data" / "probe.onnx"
+
+_PROGRAM = Path(__file__).with_name("cuda_child.py")
+_LIBRARY = "libonnxruntime_providers_cuda.so"
+_WHEELS = {
+    "libcublas": "nvidia-cublas",
+    "libcublasLt": "nvidia-cublas",
+    "libcudart": "nvidia-cuda-runtime",
+    "libcudnn": "nvidia-cudnn-cu13",
+    "libcufft": "nvidia-cufft",
+    "libcurand": "nvidia-curand",
+}
+"""NVIDIA's wheel that holds a library, for CUDA 13."""
+
+
+def libraries() -> dict[str, Path | None]:
+    """Libraries of CUDA and its driver that the installed provider asks for, and where they are."""
+    spec = find_spec("onnxruntime")
+    folders = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+    names = [name for folder in folders for name in needed(folder / "capi" / _LIBRARY)]
+    return {name: locate(name) for name in names if name.startswith(("libcu", "libnv"))}
+
+
+def probe() -> Probe:
+    """Look at what is installed and, if all of it is there, try it in a process of its own."""
+    if not found("onnxruntime-gpu"):
+        # The plain package has to go first: the two overwrite each other.
+        remove = "pip uninstall -y onnxruntime && " if found("onnxruntime") else ""
+        return Probe(
+            False, f"onnxruntime-gpu is not installed; run: {remove}pip install 'cxr-edge[gpu]'"
+        )
+    trouble = both_runtimes("gpu") or complaint("onnxruntime-gpu", "gpu")
+    missing = [] if trouble else [name for name, place in libraries().items() if place is None]
+    if missing:
+        wheels = {_WHEELS[name.partition(".")[0]] for name in missing if "libcuda." not in name}
+        fixes = [f"run: pip install {' '.join(sorted(wheels))}"] if wheels else []
+        fixes += ["install the NVIDIA driver"] if "libcuda.so.1" in missing else []
+        verb = "is" if len(missing) == 1 else "are"
+        trouble = f"{', '.join(missing)} {verb} missing; {' and '.join(fixes)}"
+    if trouble:
+        return Probe(False, trouble)
+    return ask(_PROGRAM, str(PROBE_NETWORK))
+
+
+class _CudaSession:
+    """A session on the GPU that keeps to the protocol of ``Engine``."""
+
+    def __init__(self, model: bytes, threads: int, weights: Weights) -> None:
+        ort = runtime("onnxruntime-gpu")
+        plain = {"device_id": "0", "use_tf32": "0"}
+        try:
+            graph = [(PROVIDER, {**plain, "enable_cuda_graph": "1"})]
+            session = open_session(ort, model, weights, threads, graph)
+            capture = True
+        except BundleError:
+            # The library refuses to capture a network with a node it leaves to the processor.
+            session = open_session(ort, model, weights, threads, [(PROVIDER, plain)])
+            capture = False
+        self._bound = BoundSession(ort, session, "cuda", capture=capture)
+        self.info = EngineInfo("cuda", f"onnxruntime-gpu {ort.__version__}", PROVIDER, threads)
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        try:
+            return self._bound.run(inputs)
+        except Exception as problem:
+            raise EngineUnavailable(
+                f"engine cuda failed while running: {reason(problem)}; try --engine cpu"
+            ) from None
+
+    def close(self) -> None:
+        vars(self).pop("_bound", None)  # a second close does nothing
+
+
+def load(model: bytes, threads: int, weights: Weights = MappingProxyType({})) -> _CudaSession:
+    """Load an ONNX graph on the first GPU, with the weights that it keeps outside.
+
+    Raises:
+        EngineUnavailable: the library does not import, or it took another provider.
+        BundleError: the graph is not one it can load.
+    """
+    return _CudaSession(model, threads, weights)

@@ -1,0 +1,66 @@
+"""Which packages the engines need, which are installed, and the command that puts it right.
+
+Versions are those of this project's own metadata: one list, in pyproject.toml.
+"""
+
+import re
+from importlib.metadata import PackageNotFoundError, requires, version
+
+_REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:>=|==)\s*([\d.]+).*extra\s*==\s*[\"'](\w+)[\"']")
+
+
+def found(package: str) -> str | None:
+    """Version of an installed package; None where it is not installed. Imports nothing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def required(package: str, extra: str) -> str | None:
+    """Lowest version of a package that an extra of this project asks for, if any."""
+    try:
+        lines = requires("cxr-edge") or []
+    except PackageNotFoundError:  # run from a folder, never installed
+        return None
+    for line in lines:
+        match = _REQUIREMENT.match(line)
+        if match and match[1] == package and match[3] == extra:
+            return match[2]
+    return None
+
+
+def complaint(package: str, extra: str) -> str | None:
+    """What is wrong with a package that an engine needs, and what to do; None where it is right."""
+    present, lowest = found(package), required(package, extra)
+    if present is None:
+        return f"{package} is not installed; run: pip install 'cxr-edge[{extra}]'"
+    if lowest is not None and numbers(present) < numbers(lowest):
+        return (
+            f"{package} {present} is installed, {lowest} or later is needed; "
+            f"run: pip install --upgrade 'cxr-edge[{extra}]'"
+        )
+    return None
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """The leading numbers of a version, to compare by: ``1.24.0rc1`` gives ``(1, 24, 0)``."""
+    match = re.match(r"\d+(?:\.\d+)*", text)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def both_runtimes(extra: str) -> str | None:
+    """What to do about two distributions that provide the module ``onnxruntime``, if both are here.
+
+    The one installed later has overwritten the earlier, file by file.
+
+    Args:
+        extra: the extra of this project that installs the one which is wanted.
+    """
+    if found("onnxruntime") and found("onnxruntime-gpu"):
+        return (
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other; run: "
+            "pip uninstall -y onnxruntime onnxruntime-gpu && pip install "
+            f"'cxr-edge[{extra}]'"
+        )
+    return None

@@ -80,6 +80,7 @@ class Pipeline:
         k: int = DEFAULT_K,
         threads: int | None = None,
         public_key: SourcePath | None = None,
+        exact: bool = False,
     ) -> "Pipeline":
         """Open, verify and warm up everything once.
 
@@ -92,6 +93,7 @@ class Pipeline:
             k: sentences taken by ``select`` and ``top-k``.
             threads: processors for the encoder; default those this process may use.
             public_key: PEM file; only a bundle signed by its owner is accepted.
+            exact: score every row of the index, also where it has a graph.
 
         Raises:
             CxrEdgeError: in one line, what is missing or does not fit, and what to do.
@@ -100,7 +102,7 @@ class Pipeline:
         opened.verify()
         method = method or opened.default_method
         wanted = get_method(method).needs_index
-        sentences = SentenceIndex.open(locate("index", index)) if wanted else None
+        sentences = SentenceIndex.open(locate("index", index), exact=exact) if wanted else None
         networks = Networks(opened, engine, threads)
         reader = StudyReader()
         reader.start()  # the decode worker loads while the engine does
@@ -233,7 +235,9 @@ class Pipeline:
                 "index": str(index.manifest.get("name", index.directory.name)),
                 "index_sha256": index.digest,
                 "index_rows": len(index),
-                "search": getattr(index, "plan", "exact"),
+                "search": index.plan
+                if not self._method.scores_every_row
+                else f"exact: {self.method_name} scores every row",
             }
         return {
             "software": f"cxr-edge {version('cxr-edge')}",

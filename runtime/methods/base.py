@@ -54,6 +54,8 @@ class Method(Protocol[Found]):
 
     needs_index: ClassVar[bool]
     """False where the method writes its own sentences; no index is opened then."""
+    scores_every_row: ClassVar[bool]
+    """True where the method asks the index for all scores, so that a graph is of no use to it."""
 
     def __init__(self, parts: Parts) -> None:
         """Bind the method; whatever does not depend on the picture is computed here.

@@ -44,6 +44,7 @@ class Generate:
     """Writes whole reports; takes no index and no ``k``."""
 
     needs_index: ClassVar[bool] = False
+    scores_every_row: ClassVar[bool] = False
     _name: ClassVar[str] = "generate"
 
     def __init__(self, parts: Parts) -> None:

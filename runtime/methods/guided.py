@@ -44,6 +44,7 @@ class Guided:
     """Composes drafts from allowed sentences only; ``k`` is not used."""
 
     needs_index: ClassVar[bool] = True
+    scores_every_row: ClassVar[bool] = True
 
     def __init__(self, parts: Parts) -> None:
         """Sort the rows of the index by what they say.

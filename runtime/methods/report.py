@@ -10,6 +10,7 @@ class BestReport:
     """Takes the one best report of an index of whole reports; ``k`` is not used."""
 
     needs_index: ClassVar[bool] = True
+    scores_every_row: ClassVar[bool] = False
 
     def __init__(self, parts: Parts) -> None:
         """See ``Method``."""

@@ -15,6 +15,7 @@ class Select:
     """Takes one sentence if the best one says No Finding, else the ``k`` best."""
 
     needs_index: ClassVar[bool] = True
+    scores_every_row: ClassVar[bool] = False
 
     def __init__(self, parts: Parts) -> None:
         """See ``Method``."""

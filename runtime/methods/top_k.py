@@ -10,6 +10,7 @@ class TopK:
     """Takes the ``k`` best sentences, best first, whatever they say."""
 
     needs_index: ClassVar[bool] = True
+    scores_every_row: ClassVar[bool] = False
 
     def __init__(self, parts: Parts) -> None:
         """See ``Method``."""

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     metavar="PUBKEY.pem",
     help="Accept only a bundle that the owner of this key has signed.",
 )
+@click.option("--exact", is_flag=True, help="Score every row of the index, also beside a graph.")
 @click.version_option(__version__, prog_name="cxr-run")
 def run(
     studies: tuple[str, ...],
@@ -72,6 +73,7 @@ def run(
     k: int,
     threads: int | None,
     public_key: str | None,
+    exact: bool,
 ) -> None:
     """Draft the report of each STUDY: a DICOM file, a folder, a zip, or - for standard input.
 
@@ -98,6 +100,7 @@ def run(
         k=k,
         threads=threads,
         public_key=public_key,
+        exact=exact,
     ) as pipeline:
         results = _results(pipeline, studies, picture=form == "html")
         if several and sys.stderr.isatty():

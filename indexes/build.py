@@ -67,6 +67,8 @@ class Built:
     by reason; as the manifests have it under ``corpus``."""
     resumed: bool
     """Whether an earlier run had begun it."""
+    by_text_network: bool
+    """Whether texts were compressed by the embedding of the bundle, not of the labeler."""
 
 
 def build_index(
@@ -139,7 +141,7 @@ def build_index(
             "build": work.digest,
             "software": f"cxr-edge {version('cxr-edge')}",
         }
-        embedding = labels.space if work.path("keys").exists() and labels else bundle.space
+        embedding = labels.space if labels else bundle.space
         indexes = {
             level: _write(targets[level], level, texts, work, options, manifest, embedding)
             for level in sorted(targets)
@@ -151,7 +153,8 @@ def build_index(
             work.remove()
         raise
     work.remove()
-    return Built(indexes, work.state["counts"], work.resumed)
+    by_text_network = labels is None and max(options.levels) > 0
+    return Built(indexes, work.state["counts"], work.resumed, by_text_network)
 
 
 def _targets(out: Path, options: BuildOptions) -> dict[float, Path]:

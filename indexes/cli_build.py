@@ -192,6 +192,12 @@ def build(
             built = build_index(source, Bundle.load(locate("bundle", bundle)), out, options, line)
             if built.resumed:
                 click.echo("went on with the unfinished build of an earlier run", err=True)
+            if built.by_text_network:
+                click.echo(
+                    "compressed by the bundle's text network; the paper's levels are for the "
+                    "embedding of CheXbert: --labeler chexbert --labeler-bundle DIR",
+                    err=True,
+                )
             counts = dict(built.counts)
             sizes = {str(i.directory): len(i) for i in built.indexes.values()}
     finally:

@@ -8,6 +8,7 @@ import hashlib
 import os
 from array import array
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,14 +84,15 @@ class _Reading:
             CorpusError: it cannot be read.
         """
         blank = bytes([NOT_GIVEN & 0xFF]) * len(OBSERVATIONS)
-        with (path or Path(os.devnull)).open("wb") as stream:
+        with path.open("wb") if path else nullcontext() as stream:
             for sentence in corpus:
                 self.read += 1
                 key = hashlib.blake2b(sentence.text.lower().encode(), digest_size=16).digest()
                 row = self.row_of.setdefault(key, len(self.row_of))
                 if row == len(self.frequency):
                     raw = sentence.text.encode()
-                    stream.write(raw)
+                    if stream:
+                        stream.write(raw)
                     self.ends.append(self.ends[-1] + len(raw))
                     self.frequency.append(0)
                     self.section.append(SECTION_NAMES.index(sentence.section))
@@ -103,8 +105,9 @@ class _Reading:
                 self.reports.append(number)
                 if self.read % _TELL_EVERY == 0:
                     progress("read", self.read, 0)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if stream:
+                stream.flush()
+                os.fsync(stream.fileno())
 
     def sources(self) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         """Reports of each row, first seen first and each once: numbers and offsets."""

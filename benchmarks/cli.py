@@ -8,7 +8,6 @@ from cxr_edge.benchmarks.exports import exports
 from cxr_edge.benchmarks.labeler import labeler
 from cxr_edge.benchmarks.stages import stages
 from cxr_edge.benchmarks.startup import startup
-from cxr_edge.cli.guard import one_line_errors
 
 
 @click.group()
@@ -22,9 +21,3 @@ bench.add_command(blas)
 bench.add_command(startup)
 bench.add_command(labeler)
 bench.add_command(exports)
-
-
-def main() -> None:
-    """Entry point of ``cxr-bench``."""
-    with one_line_errors("cxr-bench", "export"):
-        bench(prog_name="cxr-bench")

@@ -3,7 +3,6 @@
 import click
 
 from cxr_edge import __version__
-from cxr_edge.cli.guard import one_line_errors
 from cxr_edge.indexes.cli_build import build
 from cxr_edge.indexes.cli_inspect import inspect, publish, rollback, search, verify
 
@@ -16,9 +15,3 @@ def index() -> None:
 
 for command in (build, inspect, verify, search, publish, rollback):
     index.add_command(command)
-
-
-def main() -> None:
-    """Entry point of ``cxr-index``."""
-    with one_line_errors("cxr-index", "index"):
-        index(prog_name="cxr-index")

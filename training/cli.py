@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from cxr_edge.cli.guard import one_line_errors
 from cxr_edge.training.tune import drafts_command, tune_command
 
 
@@ -97,9 +96,3 @@ def evaluate(bundle: Path, data: Path, split: str, resamples: int, as_json: bool
 
 train.add_command(tune_command)
 train.add_command(drafts_command)
-
-
-def main() -> None:
-    """Entry point of ``cxr-train``."""
-    with one_line_errors("cxr-train", "train"):
-        train(prog_name="cxr-train")

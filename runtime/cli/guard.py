@@ -1,12 +1,68 @@
-"""How every command of this project fails: one line on standard error, exit code 1."""
+"""How every command of this project fails: one line on standard error and an exit code.
 
+Nothing but the standard library is imported here, so that an entry point can hold the guard before
+anything else loads: an interrupt is most likely while the large packages are imported.
+"""
+
+import contextlib
+import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
-import click
+from cxr_edge.errors import CxrEdgeError, OutputError
 
-from cxr_edge.errors import CxrEdgeError
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells give it: 128 and the number of SIGINT."""
+
+
+class _Output(io.FileIO):
+    """Standard output whose failures are the user's: a full disk, not a bug."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise  # click ends quietly: the reader, such as head, has seen enough
+        except OSError as problem:
+            # What the buffer holds would fail again when Python ends, with an exit code of its own.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            raise OutputError(f"cannot write to standard output: {problem.strerror}") from None
+
+
+class _ClosedOutput:
+    """Stands for a standard output that was closed from the start, where Python has none at all.
+
+    Without it click would drop a result in silence, and the command would seem to have worked.
+    """
+
+    encoding = "utf-8"
+    errors = "strict"
+    closed = True
+
+    def write(self, _: str) -> int:
+        raise OutputError("cannot write to standard output: it is closed")
+
+    def flush(self) -> None:
+        """Nothing is held."""
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _watch_output() -> None:
+    """Let standard output fail as an ``OutputError``; a terminal, or a stream of tests, stays."""
+    own = sys.stdout
+    if own is None:
+        sys.stdout = cast(TextIO, _ClosedOutput())
+    elif own is sys.__stdout__ and not own.isatty():
+        raw = _Output(own.fileno(), "wb", closefd=False)
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), own.encoding, own.errors)
 
 
 @contextmanager
@@ -17,18 +73,37 @@ def one_line_errors(program: str, extra: str) -> Iterator[None]:
         program: begins the line.
         extra: the extra that installs what the program imports only when it needs it.
     """
+    _watch_output()
     try:
         yield
     except CxrEdgeError as problem:
-        click.echo(f"{program}: {problem}", err=True)
-        sys.exit(1)
+        _end(program, str(problem))
     except ModuleNotFoundError as problem:
         package = (problem.name or "").partition(".")[0]
         if package in ("", "cxr_edge"):
             raise
-        click.echo(
-            f"{program}: the package {package} is not installed; "
-            f"run: pip install 'cxr-edge[{extra}]'",
-            err=True,
-        )
-        sys.exit(1)
+        missing = f"the package {package} is not installed; run: pip install 'cxr-edge[{extra}]'"
+        _end(program, missing)
+    except KeyboardInterrupt:
+        _end(program, "interrupted", INTERRUPTED)
+    except Exception as problem:
+        _end_as_click_says(program, problem)
+        raise
+
+
+def _end(program: str, line: str, code: int = 1) -> NoReturn:
+    with contextlib.suppress(OSError, AttributeError):  # standard error may be full or closed too
+        sys.stderr.write(f"{program}: {line}\n")
+        sys.stderr.flush()
+    sys.exit(code)
+
+
+def _end_as_click_says(program: str, problem: Exception) -> None:
+    """Wrong use and an interrupt, as click raises them outside its stand-alone mode."""
+    from click import Abort, ClickException
+
+    if isinstance(problem, Abort):
+        _end(program, "interrupted", INTERRUPTED)
+    if isinstance(problem, ClickException):
+        problem.show()
+        sys.exit(problem.exit_code)

@@ -32,8 +32,8 @@ class Destination:
                 closed.
         """
         if out is None or str(out) == "-":
-            # A closed descriptor swallows what is written to it; Python then has no stream at all.
-            if sys.stdout is None:
+            # Known now, not after the first draft.
+            if sys.stdout is None or sys.stdout.closed:
                 raise OutputError("standard output is closed; name a file with --out")
             return cls(None, False)
         folder = several or out.is_dir()
@@ -91,7 +91,8 @@ class Sink:
         if path is None:
             # Bytes, so that a page that says it is UTF-8 is so under every locale.
             whole = self.form != "json"
-            _print(self._writer.render(report) if whole else line(report).encode() + b"\n")
+            data = self._writer.render(report) if whole else line(report).encode() + b"\n"
+            click.echo(data, nl=False)
             return
         if path.exists() and os.path.exists(study) and os.path.samefile(path, study):
             raise OutputError(f"{path} is the study itself; name another file with --out")
@@ -107,21 +108,10 @@ class Sink:
     def _fail(self, failure: StudyFailure) -> None:
         self.failed += 1
         if self.form == "json" and self.destination.path is None:
-            _print(failure_line(failure).encode() + b"\n")
+            click.echo(failure_line(failure).encode() + b"\n", nl=False)
         click.echo(f"cxr-run: {failure.error}", err=True)
 
 
 def _save(path: Path, data: bytes, study: str) -> None:
     write_atomically(path, data)
     click.echo(f"{printable(study)} -> {printable(str(path))}", err=True)
-
-
-def _print(data: bytes) -> None:
-    try:
-        click.echo(data, nl=False)
-    except BrokenPipeError:
-        raise  # click ends quietly: the reader, such as head, has seen enough
-    except OSError as problem:
-        # What the stream still holds would fail again when Python ends, with a code of its own.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise OutputError(f"cannot write to standard output: {problem.strerror}") from None

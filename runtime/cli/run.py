@@ -1,4 +1,4 @@
-"""``cxr-run STUDY...``: draft reports. ``cxr-run doctor``: what is installed, and what to do."""
+"""``cxr-run STUDY...``: draft reports."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from cxr_edge import __version__
-from cxr_edge.cli.doctor import doctor
-from cxr_edge.cli.guard import one_line_errors
 from cxr_edge.cli.output import Destination, Sink
 from cxr_edge.engines import ENGINES
 from cxr_edge.errors import CxrEdgeError
@@ -124,13 +122,3 @@ def _results(
             yield from pipeline.run_all(study, picture=picture)
         except CxrEdgeError as problem:
             yield StudyFailure(study, str(problem))
-
-
-def main() -> None:
-    """Entry point of ``cxr-run``."""
-    arguments = sys.argv[1:]
-    command: click.Command = run
-    if arguments[:1] == ["doctor"]:
-        command, arguments = doctor, arguments[1:]
-    with one_line_errors("cxr-run", "cpu"):
-        command.main(arguments, prog_name="cxr-run")

@@ -260,7 +260,7 @@ def watch(event, args):
 sys.addaudithook(watch)
 sys.dont_write_bytecode = True
 sys.argv = ["cxr-run", {str(phantom)!r}, "--format", "html", "--out", {str(tmp_path / "r.html")!r}]
-from cxr_edge.cli.run import main
+from cxr_edge.cli.__main__ import main
 try:
     main()
 except SystemExit as end:

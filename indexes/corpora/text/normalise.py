@@ -77,11 +77,11 @@ def sentence_case(text: str) -> str:
 
     lowered = _WORD.sub(word, text)
     first = next((n for n, c in enumerate(lowered) if c.isalpha()), None)
-    return (
-        lowered
-        if first is None
-        else lowered[:first] + lowered[first].upper() + lowered[first + 1 :]
-    )
+    if first is None:
+        return lowered
+    capital = lowered[first].upper()
+    # The capital of some letters is two of them.
+    return lowered[:first] + capital + lowered[first + 1 :] if len(capital) == 1 else lowered
 
 
 def normalise_sentence(text: str, *, capitals: bool = False) -> str:
@@ -98,7 +98,8 @@ def normalise_sentence(text: str, *, capitals: bool = False) -> str:
         The sentence; empty where there is nothing but marks.
     """
     text = _BEFORE_MARK.sub("", " ".join(text.split()))
-    while (bare := _LIST_NUMBER.sub("", text, count=1)) != text:
+    # A number that is all there is stays.
+    while (bare := _LIST_NUMBER.sub("", text, count=1)) != text and any(map(str.isalnum, bare)):
         text = bare
     text = _TAIL.sub("", text)
     if not any(map(str.isalnum, text)):

@@ -66,8 +66,8 @@ _WORKER = (
     r"(?:tele)?phone|pager|page\b|e-?mail|verbally|in person|by fax|voice ?mail)"
 )
 _TELL = (
-    r"(?:discuss|communicat|relay|convey|report|telephon|notif|page|inform|alert|e-?mail|"
-    r"transmit|fax|convers|review)\w*|call(?:ed|s)?"
+    r"(?:(?:discuss|communicat|relay|convey|report|telephon|notif|page|inform|alert|e-?mail|"
+    r"transmit|fax|convers|review)\w*|call(?:ed|s)?)"
 )
 _TOLD = (
     r"(?:discussed|communicated|relayed|conveyed|telephoned|called|transmitted|posted|entered|"

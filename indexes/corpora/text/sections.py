@@ -134,8 +134,11 @@ def _headings(report: str) -> Iterator[tuple[int, int, str]]:
         taken.append(match.span())
         yield (*match.span(), "title")
     for match in _CANDIDATE.finditer(report):
-        name = next(HEADINGS[n][0] for n in range(len(HEADINGS)) if match[f"h{n}"] is not None)
-        if _stands_as_heading(match, name, report):
+        number = next(n for n in range(len(HEADINGS)) if match[f"h{n}"] is not None)
+        name = HEADINGS[number][0]
+        if _stands_as_heading(
+            match, name, report.startswith("  ", match.end(f"h{number}")), report
+        ):
             taken.append(match.span())
             yield (*match.span(), name)
     for match in _VIEW.finditer(report):
@@ -143,7 +146,8 @@ def _headings(report: str) -> Iterator[tuple[int, int, str]]:
             yield (*match.span(), "findings")
 
 
-def _stands_as_heading(match: re.Match[str], name: str, report: str) -> bool:
+def _stands_as_heading(match: re.Match[str], name: str, gap: bool, report: str) -> bool:
+    """Whether a candidate is a heading; ``gap``: more than a blank follows its words."""
     line, mark = match["line"] is not None, match["mark"]
     if not line and name in _LINE_ONLY:
         return False
@@ -158,7 +162,7 @@ def _stands_as_heading(match: re.Match[str], name: str, report: str) -> bool:
         return words.isupper() or before.endswith("\n\n") or before in ("", "\n")
     if name not in _BARE or not words.isupper():
         return name in _BARE and "-" in mark
-    return "-" in mark or not rest.isupper() or rest.startswith("  ")
+    return "-" in mark or gap or not rest.isupper()
 
 
 def _end_of_paragraph(report: str, start: int, end: int) -> int:

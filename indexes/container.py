@@ -100,7 +100,7 @@ def open_container(directory: Path) -> tuple[dict[str, Any], Arrays]:
     manifest = read_manifest(directory, MANIFEST, SCHEMA, SentenceIndexError)
     known = {"texts": manifest.get("count"), "dimension": manifest.get("dimension")}
     arrays = _map(directory / DATA, INDEX_LAYOUT, manifest, "sections", known)
-    if not _sound(arrays, manifest):
+    if not (_described(manifest) and _sound(arrays, manifest)):
         raise _inconsistent(directory / DATA)
     return manifest, arrays
 
@@ -155,6 +155,16 @@ def _map(
 
 def _inconsistent(path: Path) -> SentenceIndexError:
     return SentenceIndexError(f"{path} is damaged: its geometry is inconsistent; build it again")
+
+
+def _described(manifest: Mapping[str, Any]) -> bool:
+    """Whether the entries that every reader relies on are there."""
+    return (
+        isinstance(manifest.get("space"), str)
+        and isinstance(manifest.get("unit"), str)
+        and manifest.get("metric") in ("cosine", "inner_product")
+        and isinstance(manifest.get("graph", {}), dict)
+    )
 
 
 def _sound(arrays: Arrays, manifest: Mapping[str, Any]) -> bool:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.errors import SentenceIndexError
+
 NO_ROW = 0xFFFFFFFF
 """Pads ``links`` and ``route_rows``; what follows it in a line is not read."""
 
@@ -38,9 +40,14 @@ class Strings:
         """One string.
 
         Raises:
-            UnicodeDecodeError: it is not UTF-8.
+            SentenceIndexError: it is not UTF-8.
         """
-        return self._raw(number).decode()
+        try:
+            return self._raw(number).decode()
+        except UnicodeDecodeError:
+            raise SentenceIndexError(
+                f"text {number} of the index is not UTF-8; build the index again"
+            ) from None
 
     def take(self, numbers: Iterable[int | np.integer[Any]]) -> "Strings":
         """Some of the strings, in the order of ``numbers``."""

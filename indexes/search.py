@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.errors import SentenceIndexError, SpaceMismatch
+from cxr_edge.errors import SpaceMismatch
 from cxr_edge.indexes.container import open_clusters, open_container
 from cxr_edge.indexes.contents import NO_ROW, Clusters, Graph, Member, Sources, Strings
 from cxr_edge.indexes.current import resolve
@@ -62,7 +62,7 @@ class SentenceIndex:
         """
         directory = resolve(Path(directory))
         manifest, arrays = open_container(directory)
-        about = manifest.get("graph") or {}
+        about = manifest.get("graph", {})
         graph = (
             Graph(
                 arrays["links"],
@@ -77,9 +77,9 @@ class SentenceIndex:
         return cls(
             directory=directory,
             manifest=manifest,
-            space=str(manifest["space"]),
-            metric=str(manifest["metric"]),
-            unit=str(manifest["unit"]),
+            space=manifest["space"],
+            metric=manifest["metric"],
+            unit=manifest["unit"],
             vectors=arrays["vectors"],
             texts=Strings(arrays["text"], arrays["text_offsets"]),
             sources=_sources(arrays),
@@ -158,17 +158,11 @@ class SentenceIndex:
         Raises:
             SentenceIndexError: the row's text is not UTF-8.
         """
-        try:
-            text, source = self.texts[row], self.sources.first(row)
-        except UnicodeDecodeError:
-            raise SentenceIndexError(
-                f"index {self.directory}: row {row} is not UTF-8; build the index again"
-            ) from None
         return Hit(
             row=int(row),
-            text=text,
+            text=self.texts[row],
             score=float(score),
-            source=source,
+            source=self.sources.first(row),
             labels=tuple(int(value) for value in self.labels[row]),
             attributes=Attribute(int(self.attributes[row])),
             cluster_size=int(self.cluster_size[row]),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cxr_edge.dicom import StudyReader
 from cxr_edge.errors import ParityError, StudyError
-from cxr_edge.export.graph import Graph, open_session
+from cxr_edge.export.graph import Array, Graph, assemble, open_session
 from cxr_edge.export.precision import element_types
 from cxr_edge.preprocess import Recipe, apply
 
@@ -81,19 +81,18 @@ def largest_in_half(graph: Graph, feeds: Iterable[Feed]) -> dict[str, float]:
     Returns:
         By tensor, weights included, the largest over all runs.
     """
-    from onnx import ModelProto, TensorProto, numpy_helper
+    from onnx import ModelProto, TensorProto
 
     model = ModelProto.FromString(graph.model)
     constant = {tensor.name for tensor in model.graph.initializer}
     half = [name for name, kind in element_types(model).items() if kind == TensorProto.FLOAT16]
+    outside = dict(graph.weights)
     largest = {
-        tensor.name: float(np.abs(numpy_helper.to_array(tensor)).max(initial=0))
-        for tensor in model.graph.initializer
-        if tensor.data_type == TensorProto.FLOAT16
+        name: float(np.abs(weight).max(initial=0)) for name, weight in _widen(model, outside)
     }
     watched = [name for name in half if name not in constant]
-    _widen(model)
-    watching = open_session(Graph(_with_largest(model, watched), graph.weights))
+    _give_largest(model, watched)
+    watching = open_session(assemble(model, outside, "weights"))
     names = [f"{name}/largest" for name in watched]
     for feed in feeds:
         for name, value in zip(watched, watching.run(names, dict(feed)), strict=True):
@@ -126,17 +125,25 @@ def require_half_range(role: str, largest: Mapping[str, float]) -> dict[str, Any
     return {"tensor": name, "largest": largest[name], "limit": LIMIT, "tensors": len(largest)}
 
 
-def _widen(model: "ModelProto") -> None:
-    """FP32 wherever there is FP16, names kept."""
+def _widen(model: "ModelProto", outside: dict[str, Array]) -> list[tuple[str, NDArray[np.float32]]]:
+    """FP32 wherever there is FP16, names kept; returns the weights that were in FP16."""
     from onnx import TensorProto, numpy_helper
 
+    weights = []
     for tensor in model.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT16:
-            wide = numpy_helper.to_array(tensor).astype(np.float32)
-            tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
+            stored = outside.get(tensor.name)
+            half = numpy_helper.to_array(tensor) if stored is None else stored
+            wide = half.astype(np.float32)
+            if stored is None:
+                tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
+            else:
+                outside[tensor.name] = wide
+            weights.append((tensor.name, wide))
     for node in model.graph.node:
         _widen_node(node)
     del model.graph.value_info[:]
+    return weights
 
 
 def _widen_node(node: "NodeProto") -> None:
@@ -150,7 +157,7 @@ def _widen_node(node: "NodeProto") -> None:
             attribute.t.CopyFrom(numpy_helper.from_array(wide))
 
 
-def _with_largest(model: "ModelProto", names: Sequence[str]) -> bytes:
+def _give_largest(model: "ModelProto", names: Sequence[str]) -> None:
     """Let a graph also return the largest absolute value of some of its tensors, and only that."""
     from onnx import TensorProto, helper
 
@@ -167,4 +174,3 @@ def _with_largest(model: "ModelProto", names: Sequence[str]) -> bytes:
         model.graph.output.append(
             helper.make_tensor_value_info(f"{name}/largest", TensorProto.FLOAT, [])
         )
-    return bytes(model.SerializeToString())

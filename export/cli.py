@@ -3,13 +3,14 @@
 import hashlib
 import json
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from cxr_edge.cli.guard import one_line_errors
+from cxr_edge.errors import CheckpointError
 from cxr_edge.export.registry import ARCHITECTURES, listing, spec_builder
 
 if TYPE_CHECKING:
@@ -18,12 +19,49 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 
 
+@dataclass(frozen=True)
+class Sources:
+    """The user's files."""
+
+    checkpoint: Path | None
+    tokenizer: Path | None
+    language_model: Path | None
+
+    def further(self, model: str) -> tuple[Path | None, ...]:
+        """What a model takes beside checkpoint and tokenizer.
+
+        Raises:
+            CheckpointError: there is a language model, which this model does not take.
+        """
+        if model in ARCHITECTURES and ARCHITECTURES[model].language_model:
+            return (self.language_model,)
+        if self.language_model is not None:
+            raise CheckpointError(
+                f"{model} takes no --language-model; leave it out, or choose another --model"
+            )
+        return ()
+
+    def named(self) -> dict[str, str]:
+        """Names and SHA-256 of the files with weights, for the provenance."""
+        origin = {}
+        for kind in ("checkpoint", "language_model"):
+            path: Path | None = getattr(self, kind)
+            if path is not None:
+                with path.open("rb") as stream:
+                    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                origin |= {kind: path.name, f"{kind}_sha256": digest}
+        return origin
+
+
 @click.command()
 @click.option("--model", help="Architecture, see --list; or a .py file of your own.")
 @click.option(
     "--checkpoint", type=_FILE, help="Trained weights. Without it, those this package carries."
 )
 @click.option("--tokenizer", type=_FILE, help="Vocabulary of the text network; see --list.")
+@click.option(
+    "--language-model", type=_FILE, help="Second file of a model that needs one; see --list."
+)
 @click.option("--out", type=_FILE, help="Directory of the bundle to create.")
 @click.option(
     "--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True
@@ -51,6 +89,7 @@ def main(
     model: str | None,
     checkpoint: Path | None,
     tokenizer: Path | None,
+    language_model: Path | None,
     out: Path | None,
     precision: str,
     calibration: Path | None,
@@ -75,9 +114,8 @@ def main(
         elif model is not None and out is not None:
             chosen = cast("Precision", precision)
             _require_key(sign)
-            _export(
-                model, checkpoint, tokenizer, out, chosen, calibration, images, force, overwrite
-            )
+            sources = Sources(checkpoint, tokenizer, language_model)
+            _export(model, sources, out, chosen, calibration, images, force, overwrite)
             _finish(out, sign, as_json)
         elif sign is not None and out is not None:
             _finish(out, sign, as_json)
@@ -104,8 +142,7 @@ def _require_key(key: Path | None) -> None:
 
 def _export(
     model: str,
-    checkpoint: Path | None,
-    tokenizer: Path | None,
+    sources: Sources,
     out: Path,
     precision: "Precision",
     calibration: Path | None,
@@ -117,12 +154,8 @@ def _export(
     from cxr_edge.export.calibration import calibration_pictures, preprocessed
     from cxr_edge.export.exporter import export_bundle
 
-    spec = build(checkpoint, tokenizer)
-    if checkpoint is not None:
-        with checkpoint.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        origin = {"checkpoint": checkpoint.name, "checkpoint_sha256": digest}
-        spec = replace(spec, provenance={**spec.provenance, **origin})
+    spec = build(sources.checkpoint, sources.tokenizer, *sources.further(model))
+    spec = replace(spec, provenance={**spec.provenance, **sources.named()})
     bundle = export_bundle(
         spec,
         out,

@@ -13,18 +13,20 @@ from typing import Any, Literal, cast
 from cxr_edge.errors import CheckpointError
 from cxr_edge.export.spec import ExportSpec
 
-Keys = Literal["published", "own", "other", "none"]
+Keys = Literal["published", "own", "read", "other", "none"]
 
 KEYS: dict[Keys, str] = {
     "published": "verified: the loader was tested against the key list of the published code",
     "own": "verified: written by cxr-train; nobody else publishes weights of it",
+    "read": "unverified: keys were read from the authors' code, no list or file was at hand",
     "other": "unverified: keys are those of a public re-implementation, not of the authors",
     "none": "unverified: no published key list could be checked",
 }
 """What the loader was tested against, and how that is said."""
 
-SpecBuilder = Callable[[Path | None, Path | None], ExportSpec]
-"""Takes the paths of a checkpoint and of a tokenizer; None for what is not given."""
+SpecBuilder = Callable[..., ExportSpec]
+"""Takes the paths of a checkpoint and of a tokenizer and, where the entry says so, of a language
+model; None for what is not given."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Architecture:
         files: what ``--checkpoint`` and ``--tokenizer`` take.
         keys: what the loader was tested against; see ``KEYS``.
         builder: ``module:function`` that makes the ``ExportSpec``.
+        language_model: it takes a second file with weights.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Architecture:
     files: str
     keys: Keys
     builder: str
+    language_model: bool = False
 
     @property
     def verified(self) -> bool:
@@ -156,8 +160,8 @@ _TABLE = (
         None,
         "the size the weights were trained at (embedded: 128 x 128, 1 channel)",
         "from the weights, cosine; and fourteen probabilities",
-        ".safetensors of cxr-train; without --checkpoint the weights this package carries; or a "
-        "state dict with a BERT as text tower (unverified: nobody publishes one); --tokenizer "
+        ".safetensors of cxr-train; without --checkpoint the weights this package carries; or both "
+        "towers with a BERT for text, under names of our own (none is published); --tokenizer "
         "vocab.txt of that BERT",
         "own",
         _model("dcclip_bert"),
@@ -201,6 +205,18 @@ _TABLE = (
         "a whole state dict with visual.*, or stock EVA02-CLIP-L/14-336",
         "published",
         _model("llm2clip4cxr_vision"),
+    ),
+    Architecture(
+        "llm2vec4cxr-text",
+        "LLM2VEC4CXR, text tower of LLM2CLIP4CXR: bidirectional Llama 3.2 1B, latent attention",
+        1_264_667_904,
+        "up to 512 ids, their mask, and which of them are pooled",
+        "1280, inner product; the space of llm2clip4cxr-vision",
+        "LLM2CLIP4CXR's whole state dict; --language-model model.safetensors and --tokenizer "
+        "tokenizer.json of LLM2VEC4CXR",
+        "read",
+        _model("llm2vec4cxr_text"),
+        language_model=True,
     ),
     Architecture(
         "medclip-rn50",

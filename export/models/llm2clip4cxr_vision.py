@@ -1,6 +1,6 @@
 """The image tower of LLM2CLIP4CXR: EVA02-L/14 at 448 pixels with 1,280 outputs.
 
-Its text tower is a language model that is needed only to build an index, and is not exported. The
+Its text tower is a language model that is needed only to build an index: ``llm2vec4cxr_text``. The
 score of a text is the plain inner product with the embedding, so nothing is normalised.
 
 Accepted are the project's own files and the stock EVA02-CLIP-L/14-336 ones, whose positions are
@@ -90,8 +90,13 @@ def load(state: Mapping[str, Tensor], image_size: int = SIZE) -> Eva02:
     return fit(NAME, lambda: Eva02(config), tensors, ignored=_TEXT)
 
 
+def space_of(network: Eva02) -> str:
+    """The space that the image tower and the text tower trained with it share."""
+    return f"{NAME}/{hash_tensors(network.state_dict())[:16]}"
+
+
 def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> ExportSpec:
-    """What the exporter needs; the text tower is not exported, so ``tokenizer`` is not used.
+    """What the exporter needs; ``tokenizer`` is not used: the text tower has a bundle of its own.
 
     Raises:
         CheckpointError: no checkpoint, one of something else, or one shard of several.
@@ -105,7 +110,7 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
     return ExportSpec(
         name=NAME,
         architecture=NAME,
-        space=f"{NAME}/{hash_tensors(network.state_dict())[:16]}",
+        space=space_of(network),
         metric="inner_product",
         dimension=network.head.out_features,
         recipe=RECIPE.to_json(),

@@ -17,6 +17,7 @@ from cxr_edge.tokenizers.prose import Spoken
 
 TOKENIZERS: dict[str, str] = {
     "clip-bpe": "cxr_edge.tokenizers.clip_bpe:ClipBpeTokenizer",
+    "llm2vec": "cxr_edge.tokenizers.llm2vec:Llm2VecTokenizer",
     "ngrams": "cxr_edge.tokenizers.ngrams:NgramTokenizer",
     "wordpiece": "cxr_edge.tokenizers.wordpiece:WordPieceTokenizer",
     "words": "cxr_edge.tokenizers.words:WordList",

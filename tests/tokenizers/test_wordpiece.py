@@ -91,6 +91,20 @@ MARKS = st.sampled_from([chr(code) for code in (*range(0x2000, 0x2060), 0x3000, 
 USUAL = st.sampled_from("abeffusion .,-'()0123456789")
 
 
+@pytest.mark.parametrize("text", [*TEXTS, "Heart and Lungs: NORMAL. caf\u00e9 CAF\u00c9"])
+def test_ids_of_a_cased_model(text, vocabulary, tmp_path):
+    """The same vocabulary with capitals of its own, as ClinicalBERT's has them."""
+    transformers = pytest.importorskip("transformers", reason="the reference tokenizer")
+    pieces = [*parse_vocabulary(vocabulary.read_bytes()), "Heart", "N", "##O", "\u00c9", "CAF"]
+    (tmp_path / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+    spec = {"kind": "wordpiece", "file": "vocab.txt", "lower": False}
+    reference = transformers.BertTokenizer(
+        vocab={piece: number for number, piece in enumerate(pieces)}, do_lower_case=False
+    )
+    got = get_tokenizer(spec, tmp_path).encode([text])["ids"][0].tolist()
+    assert got == by_reference(reference, text)
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.text(USUAL | WESTERN | MARKS, max_size=40))
 def test_ids_of_any_text(tokenizer, reference, text):

@@ -11,6 +11,7 @@ from cxr_edge.bundle import Bundle
 from cxr_edge.dicom.syntaxes import SYNTAXES
 from cxr_edge.engines import default_threads, load_engine, probe_all
 from cxr_edge.errors import CxrEdgeError
+from cxr_edge.indexes.native import MISSING, reader
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.pipeline import locate
 
@@ -32,6 +33,21 @@ def _decoders() -> dict[str, tuple[bool, str]]:
     families = dict.fromkeys(syntax.codec for syntax in SYNTAXES.values())
     own = ("native", "rle")
     return {name: (True, "built in") if name in own else (present, detail) for name in families}
+
+
+def _readers() -> dict[str, tuple[bool, str]]:
+    """What searches an index. Nothing here keeps a draft from being made."""
+    answers = {"exact": (True, "every row is scored, by numpy")}
+    if reader is None:
+        cost = (
+            "graphs are not followed, and the half-precision rows of indexes above 20000 rows are "
+            "converted before they are scored, which takes several times as long"
+        )
+        return answers | {"graph": (False, f"{MISSING}; without it {cost}")}
+    kernel = reader.kernels()[0]
+    if kernel != "scalar":
+        answers["exact"] = (True, f"every row is scored, by the compiled reader ({kernel})")
+    return answers | {"graph": (True, f"compiled reader ({kernel})")}
 
 
 def _engines(bundle: Bundle | None) -> dict[str, tuple[bool, str]]:
@@ -78,7 +94,7 @@ def doctor(as_json: bool) -> None:
     Exits with 1 when a plain cxr-run could not draft a report here.
     """
     packages = {name: _version(name) for name in _PACKAGES}
-    codecs = _decoders()
+    codecs, readers = _decoders(), _readers()
     parts, bundle = _parts()
     engines = _engines(bundle)
     sound = any(ok for ok, _ in engines.values()) and all(ok for ok, _ in parts.values())
@@ -96,6 +112,7 @@ def doctor(as_json: bool) -> None:
                     "decoders": {
                         n: {"available": ok, "detail": d} for n, (ok, d) in codecs.items()
                     },
+                    "search": {n: {"available": ok, "detail": d} for n, (ok, d) in readers.items()},
                     **{n: {"sound": ok, "detail": d} for n, (ok, d) in parts.items()},
                     "ready": sound,
                 }
@@ -110,6 +127,7 @@ def doctor(as_json: bool) -> None:
         for title, answers in (
             ("engines", engines),
             ("decoders", codecs),
+            ("search", readers),
             ("embedded parts", parts),
         ):
             click.echo(title)

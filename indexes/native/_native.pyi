@@ -31,3 +31,11 @@ def beam(
     computed: NDArray[np.uint32],
     /,
 ) -> None: ...
+def prune(
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.uint32],
+    candidates: NDArray[np.uint32],
+    alpha: float,
+    links: NDArray[np.uint32],
+    /,
+) -> None: ...

@@ -28,4 +28,8 @@ void cxr_release(cxr_arrays *arrays);
 /* The kernel in use. */
 const cxr_kernel *cxr_active(void);
 
+/* What module_build.c adds to the module. */
+extern const char cxr_prune_doc[];
+PyObject *cxr_prune_call(PyObject *self, PyObject *args);
+
 #endif

@@ -291,6 +291,7 @@ static PyMethodDef methods[] = {
     {"scores", scores, METH_VARARGS, scores_doc},
     {"scan", scan, METH_VARARGS, scan_doc},
     {"beam", beam, METH_VARARGS, beam_doc},
+    {"prune", cxr_prune_call, METH_VARARGS, cxr_prune_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -299,7 +300,7 @@ static PyModuleDef_Slot slots[] = {{0, NULL}};
 static PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_native",
-    .m_doc = "Exact and graph search over mapped vectors.",
+    .m_doc = "Exact and graph search over mapped vectors, and the links of graphs.",
     .m_size = 0,
     .m_methods = methods,
     .m_slots = slots,

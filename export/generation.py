@@ -135,7 +135,11 @@ def _seen(
     if image is None:
         first = spec.graphs[0]
         drawn = dict(zip(first.inputs, first.samples(_PICTURES, chance), strict=True))
-        floats = {name: array for name, array in drawn.items() if array.dtype == np.float32}
+        floats = {
+            name: array.astype(np.float32, copy=False)
+            for name, array in drawn.items()
+            if array.dtype == np.float32
+        }
         return floats, floats, 0
     real = images is not None and len(images) > 1
     pixels = images[:_PICTURES] if images is not None and real else _drawn(image, chance)

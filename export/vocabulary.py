@@ -6,6 +6,7 @@ text (word2vec's form, a line of two counts first), which ``ysmiura/ifcc`` reads
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ _EMBEDDINGS = ("__PAD__", "__START__", "__UNK__", "__EOS__")
 _SPARE = 4
 """Ids at the end of a network's vocabulary that may have no word: some programs count one twice."""
 _LARGEST = 2**30
+_JSON = re.compile(r'\s*(?:\{|\[\s*["\[\]\d])')
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def read_vocabulary(
 def _parse(data: bytes) -> dict[int, str]:
     """Word by id; ValueError where the data is none of the four forms."""
     text = data.decode("utf-8")
-    if text.lstrip()[:1] in ("{", "["):
+    if _JSON.match(text):  # and not a vocab.txt, whose first line may be [PAD]
         return _from_json(json.loads(text))
     lines = text.splitlines()
     head = lines[0].split() if lines else []

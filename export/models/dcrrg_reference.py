@@ -48,7 +48,7 @@ def hidden_states(decoder: Decoder, memory: Tensor, tokens: Tensor) -> Tensor:
         x = layer.norm1(x + _attend(layer.self_attn, x, x, visible, before))
         x = layer.norm2(x + _attend(layer.multihead_attn, x, memory))
         x = layer.norm3(x + layer.linear2(torch.relu(layer.linear1(x))))
-    return x
+    return cast(Tensor, x)
 
 
 def _attend(
@@ -66,8 +66,11 @@ def _attend(
     )
     if before is not None:
         keys, values = (torch.cat(pair, 1) for pair in zip(before, (keys, values), strict=True))
-    heads = [x.unflatten(2, (attention.heads, -1)).transpose(1, 2) for x in (queries, keys, values)]
-    mixed = F.scaled_dot_product_attention(*heads, attn_mask=visible)
+
+    def split(x: Tensor) -> Tensor:
+        return x.view(*x.shape[:2], attention.heads, -1).transpose(1, 2)
+
+    mixed = F.scaled_dot_product_attention(split(queries), split(keys), split(values), visible)
     return cast(Tensor, attention.out_proj(mixed.transpose(1, 2).flatten(2)))
 
 

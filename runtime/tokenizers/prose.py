@@ -38,6 +38,7 @@ def sentences(words: Sequence[Spoken]) -> list[Spoken]:
 
     A sentence ends with a full stop, a question or an exclamation mark; not with the point of a
     number (``2 . 5``), of an abbreviation (``dr .``) or of an enumeration (``1 .`` at the start).
+    Marks alone are no sentence.
     """
     found: list[Spoken] = []
     begin = 0
@@ -48,7 +49,7 @@ def sentences(words: Sequence[Spoken]) -> list[Spoken]:
             begin = place + 1
     if begin < len(words):
         found.append(_spelled(words[begin:]))
-    return found
+    return [sentence for sentence in found if any(map(str.isalnum, sentence.text))]
 
 
 def _goes_on(said: Sequence[Spoken], behind: str | None) -> bool:

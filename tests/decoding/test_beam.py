@@ -94,6 +94,14 @@ def test_notes_follow_their_tokens():
     assert not found.ended
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_sums_are_the_score_after_each_token(seed):
+    chain = Chain(seed, 5)
+    (found,) = beam_search(chain.first(1), chain.advance, beams=3, end=END, limit=6)
+    wanted = [chain.score(0, found.tokens[: n + 1]) for n in range(len(found.tokens))]
+    assert found.sums == pytest.approx(wanted)
+
+
 def test_equal_scores_take_the_lower_token_first():
     level = Step(np.zeros((1, 6), np.float32), {})
 

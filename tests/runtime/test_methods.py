@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cxr_edge.bundle import Bundle
-from cxr_edge.errors import MethodError
+from cxr_edge.errors import BundleError, MethodError
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.labelers import get_labeler
 from cxr_edge.labels import OBSERVATIONS, Mention
@@ -231,3 +231,27 @@ def test_a_retrieved_comparison_is_pointed_out(
 def test_an_unknown_method_is_named_with_the_known_ones() -> None:
     with pytest.raises(MethodError, match="known: guided, select, top-k, report"):
         get_method("oracle")
+
+
+@pytest.mark.parametrize("method", ["generate", "describe"])
+def test_writing_needs_a_decoder_and_its_words(
+    make_bundle: Callable[..., Bundle], method: str
+) -> None:
+    bundle = make_bundle()
+    with pytest.raises(MethodError, match=f"method {method} needs a decoder, which tiny"):
+        get_method(method)(Parts(bundle, None, Networks(bundle), 6))
+    decoding = {"kind": "cached", "start": 0, "end": 0, "limit": 9, "beams": 3}
+    wordless = make_bundle("wordless", decoding=decoding)
+    assert wordless.default_method == "generate"
+    with pytest.raises(MethodError, match="cxr-export --tokenizer FILE"):
+        get_method(method)(Parts(wordless, None, Networks(wordless), 6))
+    incomplete = make_bundle("incomplete", decoding=decoding, tokenizer={"kind": "words"})
+    with pytest.raises(BundleError, match="no prefill network"):
+        get_method(method)(Parts(incomplete, None, Networks(incomplete), 6))
+
+
+@pytest.mark.parametrize("method", ["guided", "select", "top-k", "report"])
+def test_retrieving_needs_an_index(make_bundle: Callable[..., Bundle], method: str) -> None:
+    bundle = make_bundle()
+    with pytest.raises(MethodError, match=r"needs an index of (sentence|report)s; name one with"):
+        get_method(method)(Parts(bundle, None, Networks(bundle), 6))

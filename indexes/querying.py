@@ -6,9 +6,9 @@ import numpy as np
 
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom import StudyReader
+from cxr_edge.encoder import ImageEncoder
 from cxr_edge.labels import OBSERVATIONS
 from cxr_edge.networks import Networks
-from cxr_edge.preprocess import apply
 from cxr_edge.tokenizers import get_tokenizer
 from cxr_edge.types import Encoding
 
@@ -22,8 +22,7 @@ def image_query(bundle: Bundle, path: str) -> Encoding:
     with StudyReader() as reader:
         study = reader.read(path)
     with closing(Networks(bundle)) as networks:
-        pixels = {bundle.network("image").inputs[0]: apply(bundle.recipe, study.image)}
-        return _encoding(bundle, networks.open("image").run(pixels)["embedding"][0])
+        return ImageEncoder(bundle, networks.open("image")).encode(study.image)
 
 
 def text_query(bundle: Bundle, text: str) -> Encoding:

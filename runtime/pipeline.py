@@ -12,24 +12,20 @@ from time import perf_counter
 from types import TracebackType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cxr_edge.blas import one_blas_thread
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom import StudyReader
-from cxr_edge.errors import BundleError, CxrEdgeError, MethodError
+from cxr_edge.encoder import ImageEncoder
+from cxr_edge.errors import CxrEdgeError, MethodError
 from cxr_edge.indexes.search import SentenceIndex
-from cxr_edge.labels import OBSERVATIONS
 from cxr_edge.methods import Parts, get_method
 from cxr_edge.networks import Networks
-from cxr_edge.preprocess import apply, render
+from cxr_edge.preprocess import render
 from cxr_edge.types import Encoding, Hit, Report, SourceImage, Study, StudyFailure
 
 DEFAULT_DATA = Path(__file__).parent / "data"
 DEFAULT_K = 6  # CXR-RePaiR-Select's k
-
-_ENCODING = ("embedding", "probabilities")
-"""Outputs of every image network; all others are the method's own."""
 
 SourcePath = str | os.PathLike[str]
 
@@ -65,7 +61,7 @@ class Pipeline:
             self._index.require_space(self.bundle.space, self.bundle.metric)
         self.engine = self._networks.open("image")
         self.method_name, self._method = method, get_method(method)(parts)
-        self._image = self.bundle.network("image")
+        self._encoder = ImageEncoder(self.bundle, self.engine)
         self._reader = reader
         self.warm_up()
 
@@ -132,7 +128,7 @@ class Pipeline:
     def warm_up(self) -> None:
         """Run the encoder once, so that the first study is as fast as the next."""
         ramp = np.arange(256 * 256, dtype=np.uint16).reshape(256, 256)
-        self._encode(apply(self.bundle.recipe, SourceImage(ramp, bits_stored=16)))
+        self._encoder.encode(SourceImage(ramp, bits_stored=16))
 
     def run(self, path: SourcePath, *, picture: bool = False) -> Report:
         """Draft the report of one study: a file, a folder or zip that holds one study, or ``-``.
@@ -191,15 +187,15 @@ class Pipeline:
     def encode(self, study: Study) -> Encoding:
         """The embedding and the observation probabilities of one study's picture."""
         with one_blas_thread():
-            return self._encode(apply(self.bundle.recipe, study.image))
+            return self._encoder.encode(study.image)
 
     def draft(self, study: Study, *, read_ms: float = 0.0, picture: bool = False) -> Report:
         """Draft the report of a study that was read already; ``read_ms`` goes into the timings."""
         marks = [perf_counter()]
         with one_blas_thread():
-            tensor = apply(self.bundle.recipe, study.image)
+            tensor = self._encoder.preprocess(study.image)
             marks.append(perf_counter())
-            encoding = self._encode(tensor)
+            encoding = self._encoder.run(tensor)
             marks.append(perf_counter())
             found = self._method.search(encoding)
             marks.append(perf_counter())
@@ -253,30 +249,6 @@ class Pipeline:
             "provider": self.engine.info.provider,
             "threads": self.engine.info.threads,
         }
-
-    def _encode(self, tensor: NDArray[np.float32]) -> Encoding:
-        outputs = self.engine.run({self._image.inputs[0]: tensor})
-        if not all(np.isfinite(output).all() for output in outputs.values()):
-            raise BundleError(f"the image network of {self.bundle.name} returned NaN or infinity")
-        if not self.bundle.observes:
-            # An encoder such as CLIP has no opinion. Reports always give fourteen finite numbers,
-            # so it is one half, which leans neither way; zero would say that nothing is there.
-            outputs["probabilities"] = np.full((1, len(OBSERVATIONS)), 0.5, np.float32)
-        try:
-            vector, probabilities = outputs["embedding"][0], outputs["probabilities"][0]
-        except (KeyError, IndexError):
-            raise BundleError(
-                f"the image network of {self.bundle.name} does not return 'embedding' and "
-                f"'probabilities' for {len(OBSERVATIONS)} observations; export the bundle again"
-            ) from None
-        if vector.shape != (self.bundle.dimension,) or probabilities.shape != (len(OBSERVATIONS),):
-            raise BundleError(
-                f"the image network of {self.bundle.name} returns {vector.shape} and "
-                f"{probabilities.shape}, the bundle says ({self.bundle.dimension},) and "
-                f"({len(OBSERVATIONS)},); export the bundle again"
-            )
-        extras = {name: rows[0] for name, rows in outputs.items() if name not in _ENCODING}
-        return Encoding(vector, self.bundle.space, probabilities, extras)
 
 
 def _prose(hits: tuple[Hit, ...]) -> str:

@@ -62,7 +62,7 @@ RANKS = [
         "cxr_edge.indexes.planner",
         "cxr_edge.indexes.scan",
     ),
-    ("cxr_edge.networks",),
+    ("cxr_edge.networks", "cxr_edge.encoder"),
     ("cxr_edge.methods",),
     ("cxr_edge.pipeline",),
     ("cxr_edge.writers",),

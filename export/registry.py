@@ -172,7 +172,8 @@ _TABLE = (
         None,
         "rows of prompted embeddings and a token",
         "none: logits over the vocabulary",
-        "a state dict with the keys of torch.nn.TransformerDecoder",
+        "a state dict with the keys of torch.nn.TransformerDecoder; --tokenizer its words "
+        "(vocab.txt, JSON of words and ids)",
         "none",
         _model("dcrrg_decoder"),
     ),
@@ -192,7 +193,8 @@ _TABLE = (
         None,
         "224 x 224 pixels, 3 channels",
         "from the weights (256 or 512), cosine; sentences and words by two more graphs",
-        "a state dict with the keys of ysmiura/ifcc's re-implementation",
+        "a state dict with the keys of ysmiura/ifcc's re-implementation; --tokenizer its word "
+        "embeddings, or JSON of words and ids",
         "other",
         _model("liu2019"),
     ),

@@ -58,8 +58,12 @@ def open_session(
 
     Raises:
         BundleError: it cannot load the graph.
-        EngineUnavailable: it took another provider.
+        EngineUnavailable: it has no such provider, or took another.
     """
+    wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
+    offered = ort.get_available_providers()
+    if wanted not in offered:
+        raise EngineUnavailable(f"asked for {wanted}, this onnxruntime has {', '.join(offered)}")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -76,7 +80,6 @@ def open_session(
         session = ort.InferenceSession(model, options, providers=list(providers))
     except Exception as problem:
         raise BundleError(f"ONNX Runtime cannot load the network: {reason(problem)}") from None
-    wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
     used = session.get_providers()
     # It may append the processor for what a GPU does not do; first is the one that does the work.
     if used[0] != wanted:

@@ -24,7 +24,7 @@ from cxr_edge.benchmarks.exports_table import table
 from cxr_edge.benchmarks.record import machine, write_json
 from cxr_edge.export.archive import read_listing
 from cxr_edge.export.fingerprints import FINGERPRINTS
-from cxr_edge.export.layouts import Shapes
+from cxr_edge.export.layouts import Shapes, affine, eva02_large, prefixed
 from cxr_edge.export.registry import ARCHITECTURES
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -44,13 +44,23 @@ _ASSUMED: Mapping[str, Shapes] = {
 """Sizes that no owner has published: vocabularies of 10,000, a prefix of 20, ConVIRT's two layers,
 and for the report decoder the ResNet-50 of its paper."""
 
+_BESIDE: Mapping[str, Shapes] = {
+    "llm2vec4cxr-text": {
+        **prefixed("visual.", eva02_large(1025, 1280)),
+        **affine("text.projection.0", 2048),
+        **affine("text.projection.1", 1280, 2048),
+    }
+}
+"""What the checkpoint of an architecture holds besides its own network."""
+
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked", "tokenizer.weights")
 """What a checkpoint holds beside its parameters."""
 
 
 def shapes_of(architecture: str) -> Shapes:
     """Tensors of the made-up checkpoint of an architecture that has a fingerprint."""
-    return FINGERPRINTS[architecture].expected(dict(_ASSUMED.get(architecture, {})))
+    own = FINGERPRINTS[architecture].expected(dict(_ASSUMED.get(architecture, {})))
+    return own | _BESIDE.get(architecture, {})
 
 
 def parameters(shapes: Mapping[str, tuple[int, ...]]) -> int:
@@ -83,6 +93,10 @@ def _tokenizer(architecture: str, folder: Path, merges: Path | None) -> list[str
         words = [f"word{k}" for k in range(_BERT_WORDS - len(special))]
         vocabulary.write_text("\n".join([*special, *words, ""]))
         return ["--tokenizer", str(vocabulary)]
+    if architecture == "llm2vec4cxr-text":
+        content = {"model": {"vocab": {"word": 0}}, "added_tokens": []}
+        (folder / "tokenizer.json").write_text(json.dumps(content))
+        return ["--tokenizer", str(folder / "tokenizer.json")]
     if merges is not None and architecture.startswith(("cxr-repair", "chexzero")):
         return ["--tokenizer", str(merges)]
     return []

@@ -155,6 +155,26 @@ def _eva02(found: Shapes) -> Shapes:
     return layouts.eva02_large(places if places in (577, 1025) else 1025, dimension)
 
 
+def _llm2vec(found: Shapes) -> Shapes:
+    width = _size(found, "embed_tokens.weight", 1, 2048)
+    latents = _size(found, "latent_attn.latents", 0, 512)
+    return {
+        **layouts.llama(
+            _size(found, "embed_tokens.weight", 0, 128256),
+            width,
+            _size(found, "layers.0.mlp.gate_proj.weight", 0, 8192),
+            len({name.split(".")[1] for name in found if name.startswith("layers.")}) or 16,
+            _size(found, "layers.0.self_attn.k_proj.weight", 0, 512),
+        ),
+        "latent_attn.latents": (latents, width),
+        "latent_attn.multihead_attn.in_proj_weight": (3 * width, width),
+        "latent_attn.multihead_attn.in_proj_bias": (3 * width,),
+        **affine("latent_attn.multihead_attn.out_proj", width, width),
+        **affine("latent_attn.mlp.0", width, width),
+        **affine("latent_attn.mlp.2", width, width),
+    }
+
+
 def _liu2019(found: Shapes) -> Shapes:
     width = _size(found, "image_proj.weight", 0, 256)
     vocabulary = _size(found, "embeddings.weight", 0, 0)
@@ -255,6 +275,13 @@ FINGERPRINTS: dict[str, Fingerprint] = {
         ("module.", "model.", "visual."),
         r"^text\.|^logit_scale$|^mask_token$|rope\.freqs_",
         ((r"attn\.([qv])_bias$", r"attn.\1_proj.bias"),),
+    ),
+    # The language model's own file; the other one is known as llm2clip4cxr-vision.
+    "llm2vec4cxr-text": Fingerprint(
+        _llm2vec,
+        ("module.", "text.core.", "text.model.", "base_model.", "model."),
+        r"^visual\.|^text\.projection\.|^logit_scale$|\.lora_|rotary_emb\.inv_freq$|^lm_head\.",
+        ((r"\.base_layer\.", "."),),
     ),
     "liu2019": Fingerprint(_liu2019, ("module.", "model."), r"classifier\.", _DENSE_NAMES),
     "medclip-rn50": Fingerprint(

@@ -136,6 +136,26 @@ def bert(vocabulary: int) -> Shapes:
     }
 
 
+def llama(vocabulary: int, width: int, hidden: int, layers: int, shared: int) -> Shapes:
+    """Llama 3 (arXiv 2407.21783); ``shared`` channels of keys and of values."""
+    layer = {
+        "self_attn.q_proj.weight": (width, width),
+        "self_attn.k_proj.weight": (shared, width),
+        "self_attn.v_proj.weight": (shared, width),
+        "self_attn.o_proj.weight": (width, width),
+        "mlp.gate_proj.weight": (hidden, width),
+        "mlp.up_proj.weight": (hidden, width),
+        "mlp.down_proj.weight": (width, hidden),
+        "input_layernorm.weight": (width,),
+        "post_attention_layernorm.weight": (width,),
+    }
+    return {
+        "embed_tokens.weight": (vocabulary, width),
+        **merged(prefixed(f"layers.{k}.", layer) for k in range(layers)),
+        "norm.weight": (width,),
+    }
+
+
 def eva02_large(places: int, dimension: int) -> Shapes:
     """EVA02-L/14 (Fang et al., 2023), its rotary tables left out."""
     block = merged(

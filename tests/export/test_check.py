@@ -18,7 +18,7 @@ from cxr_edge.export.layouts import Shapes
 ISSUE = {
     *("cxr-repair-vit-b32", "cxr-repair-vit-b16-320", "chexzero", "chexbert", "dcclip"),
     *("dcrrg-decoder", "llm2clip4cxr-vision", "liu2019", "medclip-rn50", "gloria", "biovil"),
-    *("biovil-t", "albef-xrem", "resnet18-baseline", "convirt"),
+    *("biovil-t", "albef-xrem", "resnet18-baseline", "convirt", "llm2vec4cxr-text"),
 }
 """The architectures that issue 3 asks for."""
 
@@ -182,6 +182,12 @@ def state_of(architecture: str) -> Shapes:
             from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig
 
             module = PlainResNet(TrunkConfig(False, 64, (64, 128, 256, 512), (2, 2, 2, 2)))
+        elif architecture == "llm2vec4cxr-text":
+            from cxr_edge.export.models.llama import LlamaConfig
+            from cxr_edge.export.models.llm2vec4cxr_text import TextConfig, TextTower
+
+            module = TextTower(TextConfig(LlamaConfig(128256, 2048, 8192, 16, 8), 512, 1280))
+            del module.projection  # it stands in the other file
         elif architecture.startswith("dcrrg-decoder"):
             from cxr_edge.export.models.dcrrg_decoder import Decoder, DecoderConfig
 
@@ -201,6 +207,7 @@ def state_of(architecture: str) -> Shapes:
     "architecture",
     [
         "resnet18-baseline",
+        "llm2vec4cxr-text",
         "dcrrg-decoder",
         "dcrrg-decoder with its image side",
         "dcclip small",

@@ -24,6 +24,7 @@ NAMES = {
     "dcclip",
     "dcrrg-decoder",
     "llm2clip4cxr-vision",
+    "llm2vec4cxr-text",
     "liu2019",
     "medclip-rn50",
     "gloria",
@@ -54,7 +55,8 @@ def test_every_architecture_is_listed() -> None:
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_every_builder_takes_a_checkpoint_and_a_tokenizer(name: str) -> None:
     builder = spec_builder(name)
-    assert list(signature(builder).parameters) == ["checkpoint", "tokenizer"]
+    further = ["language_model"] if ARCHITECTURES[name].language_model else []
+    assert list(signature(builder).parameters) == ["checkpoint", "tokenizer", *further]
     if name != "dcclip":
         with pytest.raises(CheckpointError, match=f"{name} needs --checkpoint"):
             builder(None, None)
@@ -108,8 +110,16 @@ def test_the_list_says_what_is_unverified() -> None:
         "convirt",
         "dcrrg-decoder",
         "liu2019",
+        "llm2vec4cxr-text",
         "resnet18-baseline",
     }
+
+
+def test_a_language_model_is_refused_where_none_is_taken() -> None:
+    given = ["--model", "chexbert", "--language-model", "x.bin", "--out", "nowhere"]
+    refused = CliRunner().invoke(main, given)
+    assert refused.exit_code == 1
+    assert "chexbert takes no --language-model" in refused.output
 
 
 def test_listing_loads_no_torch() -> None:

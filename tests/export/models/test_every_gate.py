@@ -96,8 +96,8 @@ STATES: dict[str, Callable[[], State]] = {
 
 
 def test_none_is_left_out() -> None:
-    # chexzero is the network of cxr-repair-vit-b32; dcclip has tests of its own.
-    assert set(STATES) | {"chexzero", "dcclip"} == set(ARCHITECTURES)
+    # chexzero is the network of cxr-repair-vit-b32; dcclip and llm2vec4cxr-text have their own tests.
+    assert set(STATES) | {"chexzero", "dcclip", "llm2vec4cxr-text"} == set(ARCHITECTURES)
     assert llm2clip4cxr_vision.SIZE == 448
 
 

@@ -52,6 +52,7 @@ _END = re.compile(
 )
 _WORD_BEFORE = re.compile(r"[\w.]+$")
 _BEGINNING = re.compile(r"[A-Z](?:[a-z]| [a-z])")
+_CLOCK = re.compile(r"\d:$")
 _DOTTED = re.compile(r"(?:[a-z]\.)+[a-z]")
 
 
@@ -116,10 +117,10 @@ def _is_boundary(text: str, start: int, stop: int) -> bool:
         return not after or _BEGINNING.match(after) is not None
     if word == "no":
         return not after[:1].isdigit()
-    # A bare one- or two-digit number is an enumerator, unless a measurement just ended.
+    # A bare one- or two-digit number is an enumerator, unless a measurement or a time just ended.
     if word.isdigit() and len(word) <= 2:
-        lead = text[max(0, found.start() - 8) : found.start()].rstrip()
-        return bool(lead) and lead[-1] not in ".!?;:"
+        lead = text[max(0, found.start() - 8) : found.start()]
+        return _CLOCK.search(lead) is not None or lead.rstrip()[-1:] not in (*".!?;:", "")
     if len(word) == 1 and word.isalpha() and after:
         # Initials: "J. Smith". A single letter after a blank is one, except at the very end.
         before = text[max(0, found.start() - 24) : found.start()].split()

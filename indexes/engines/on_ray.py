@@ -5,6 +5,7 @@ every node sees under the same path. Without it a Ray of our own runs on this ma
 ends with the build. Ray's usage report to its makers is switched off.
 """
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from cxr_edge.engines import default_threads
+from cxr_edge.errors import EngineUnavailable
 
 _STORE_BYTES = 256 * 2**20
 """Shared memory of a Ray of our own: blocks of texts and vectors, not the corpus."""
@@ -26,21 +28,26 @@ class RayEngine:
 
     def __init__(self, threads: int | None = None) -> None:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        import ray
-
-        self._ray = ray
-        self._own = not ray.is_initialized()
+        try:
+            import ray
+        except ModuleNotFoundError:
+            raise EngineUnavailable(
+                "the engine 'ray' needs the package ray; run: pip install 'cxr-edge[ray]', or "
+                "leave out --engine ray: the index is the same"
+            ) from None
+        self._ray: Any = ray
+        self._own = not self._ray.is_initialized()
         if self._own and os.environ.get("RAY_ADDRESS"):
-            ray.init(log_to_driver=False, logging_level="error")
+            self._ray.init(log_to_driver=False, logging_level=logging.ERROR)
         elif self._own:
-            ray.init(
+            self._ray.init(
                 num_cpus=threads or default_threads(),
                 object_store_memory=_STORE_BYTES,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level="error",
+                logging_level=logging.ERROR,
             )
-        self.width = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self.width = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def map(
         self,

@@ -1,0 +1,172 @@
+"""``cxr-bench compression``: time and memory of the clustering, and what it leaves of a corpus."""
+
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from cxr_edge.benchmarks.clustered import write_embeddings
+from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.indexes.compression import LEVELS
+from cxr_edge.indexes.engines import ENGINES
+
+
+def measure(path: Path, levels: tuple[float, ...], engine: str, threads: int) -> dict[str, Any]:
+    """Compress a .npy file of unit rows in this process; best called in one of its own.
+
+    Returns:
+        Seconds and processor seconds (of this process), peak memory in MiB: all that was resident,
+        mapped file included, and what was private; representatives and a digest of the result.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from cxr_edge.indexes.compression.clustering import cluster
+    from cxr_edge.indexes.engines import get_engine
+
+    rows = len(np.load(path, mmap_mode="r"))
+    owners = np.zeros((len(levels), rows), np.uint32)
+    runner = get_engine(engine, threads)
+    private = 0
+    with threadpool_limits(threads, "blas"):
+        began, work = time.perf_counter(), time.process_time()
+        for _ in cluster(path, levels, owners, engine=runner):
+            private = max(private, _status("RssAnon"))
+        seconds, busy = time.perf_counter() - began, time.process_time() - work
+    runner.close()
+    leaders = (owners == np.arange(rows)).sum(axis=1)
+    return {
+        "rows": rows,
+        "engine": engine,
+        "threads": threads,
+        "seconds": round(seconds, 1),
+        "processor_seconds": round(busy, 1),
+        "peak_mib": _status("VmHWM"),
+        "private_mib": private,
+        "representatives": {f"{le:g}": int(n) for le, n in zip(levels, leaders, strict=True)},
+        "sha256": hashlib.sha256(owners.tobytes()).hexdigest(),
+    }
+
+
+def _status(name: str) -> int:
+    """A memory figure of this process in MiB; 0 where the system does not tell."""
+    try:
+        text = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) // 1024 if found else 0
+
+
+def corpus_sizes(reports: Path, folder: Path) -> dict[str, Any]:
+    """Build a corpus of reports at the six levels: rows and bytes of each index."""
+    from cxr_edge.bundle import Bundle
+    from cxr_edge.indexes.build import BuildOptions, build_index
+    from cxr_edge.indexes.corpora import CorpusOptions, open_corpus
+    from cxr_edge.pipeline import locate
+
+    bundle = Bundle.load(locate("bundle", None))
+    corpus = open_corpus(reports, CorpusOptions(split="train"))
+    began = time.perf_counter()
+    built = build_index(corpus, bundle, folder / "sizes", BuildOptions("sizes", levels=LEVELS))
+    seconds = time.perf_counter() - began
+    levels = {}
+    for level, index in built.indexes.items():
+        sizes = {path.name: path.stat().st_size for path in index.directory.iterdir()}
+        levels[f"{level:g}"] = {"rows": len(index), "bytes": dict(sorted(sizes.items()))}
+    return {
+        "embedding": bundle.space,
+        "seconds": round(seconds, 1),
+        "corpus": dict(built.counts),
+        "levels": levels,
+    }
+
+
+@click.command()
+@click.argument("reports", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--rows", multiple=True, type=click.IntRange(min=1), default=[200_000])
+@click.option("--dimension", default=768, show_default=True, type=click.IntRange(min=2))
+@click.option(
+    "--level", default=0.15, show_default=True, type=click.FloatRange(0, 1, min_open=True)
+)
+@click.option("--all-levels", type=click.IntRange(min=1), help="Rows for a run at all six levels.")
+@click.option("--ray", type=click.IntRange(min=1), help="Rows for a run over Ray.")
+@click.option("--threads", default=os.cpu_count() or 1, show_default=True, type=int)
+@click.option("--work", type=click.Path(file_okay=False, path_type=Path), help="Large files here.")
+@click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
+def compression(
+    reports: Path,
+    rows: tuple[int, ...],
+    dimension: int,
+    level: float,
+    all_levels: int | None,
+    ray: int | None,
+    threads: int,
+    work: Path | None,
+    out: Path | None,
+) -> None:
+    """Time the compression of made-up embeddings, and build REPORTS at the six levels."""
+    plan: list[tuple[int, tuple[float, ...], str]]
+    plan = [(number, (level,), "local") for number in rows]
+    if all_levels:
+        plan.append((all_levels, tuple(one for one in LEVELS if one > 0), "local"))
+    if ray:
+        plan += [(ray, (level,), name) for name in ENGINES if (ray, (level,), name) not in plan]
+    runs = []
+    with tempfile.TemporaryDirectory(dir=work) as name:
+        folder = Path(name)
+        sizes = corpus_sizes(reports, folder)
+        for number, levels, engine in sorted(plan):
+            path = folder / f"{number}.npy"
+            if not path.exists():
+                write_embeddings(path, number, dimension)
+            runs.append(_alone(path, levels, engine, threads))
+            click.echo(_line(runs[-1]), err=True)
+    record = {
+        "machine": machine(),
+        "dimension": dimension,
+        "runs": runs,
+        "openi_train": {"file": reports.name, **sizes},
+    }
+    click.echo(table(record))
+    if out is not None:
+        write_json(out, record)
+
+
+def _alone(path: Path, levels: tuple[float, ...], engine: str, threads: int) -> dict[str, Any]:
+    """``measure`` in a process of its own, so that its memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, path, levels, engine, threads).result()
+
+
+def table(record: Mapping[str, Any]) -> str:
+    """The figures as the two tables of docs/index-build.md."""
+    lines = [
+        "| rows | levels | engine | threads | seconds | processor seconds | peak MiB "
+        "| of it private | representatives |\n|---|---|---|---|---|---|---|---|---|",
+        *map(_line, record["runs"]),
+        "",
+        "| level | sentences | index, bytes | clusters, bytes |\n|---|---|---|---|",
+    ]
+    for level, one in record["openi_train"]["levels"].items():
+        size = one["bytes"]
+        clusters = f"{size['clusters.bin']:,}" if "clusters.bin" in size else ""
+        lines.append(f"| {level} | {one['rows']:,} | {size['index.bin']:,} | {clusters} |")
+    return "\n".join(lines)
+
+
+def _line(run: Mapping[str, Any]) -> str:
+    found = run["representatives"]
+    counts = ", ".join(f"{n:,} ({run['rows'] / n:.1f} times fewer)" for n in found.values())
+    busy = f"{run['processor_seconds']:.0f}" if run["engine"] == "local" else ""
+    cells = (f"{run['rows']:,}", ", ".join(found), run["engine"], run["threads"])
+    costs = (f"{run['seconds']:.0f}", busy, f"{run['peak_mib']:,}", f"{run['private_mib']:,}")
+    return "| " + " | ".join(map(str, (*cells, *costs, counts))) + " |"

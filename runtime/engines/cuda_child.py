@@ -57,8 +57,7 @@ def main(model: str) -> None:
         answer(False, f"{PROVIDER} does not load: {problem}")
     used = session.get_providers()
     if used[0] != PROVIDER:
-        # Why stands in the log of the library, on standard error, and `probing` has no use for it:
-        # the missing library is named from its file by `onnxruntime_cuda`.
+        # Why stands in the library's log, on standard error, from where `probing` takes it.
         answer(False, f"asked for {PROVIDER}, ONNX Runtime took {', '.join(used)}")
     step("running a convolution on the GPU")
     try:

@@ -27,6 +27,7 @@ PROBE_NETWORK = Path(__file__).parents[1] / "data" / "probe.onnx"
 
 _PROGRAM = Path(__file__).with_name("cuda_child.py")
 _LIBRARY = "libonnxruntime_providers_cuda.so"
+_WHY = r"Failed to load library \S+ with error: (.+)"
 _WHEELS = {
     "libcublas": "nvidia-cublas",
     "libcublasLt": "nvidia-cublas",
@@ -64,7 +65,7 @@ def probe() -> Probe:
         trouble = f"{', '.join(missing)} {verb} missing; {' and '.join(fixes)}"
     if trouble:
         return Probe(False, trouble)
-    return ask(_PROGRAM, str(PROBE_NETWORK))
+    return ask(_PROGRAM, str(PROBE_NETWORK), log=_WHY)
 
 
 class _CudaSession:

@@ -6,6 +6,7 @@ step says where.
 """
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -19,13 +20,14 @@ SECONDS = 60.0
 
 
 @cache
-def ask(program: Path, *arguments: str, seconds: float = SECONDS) -> Probe:
+def ask(program: Path, *arguments: str, seconds: float = SECONDS, log: str = "") -> Probe:
     """Run a checking program once per process of ours, and take its answer.
 
     Args:
         program: a Python file.
         arguments: for it.
         seconds: after which it is killed.
+        log: pattern whose group is why not, in what the libraries say on standard error.
     """
     command = [sys.executable, "-P", str(program), *arguments]
     try:
@@ -38,9 +40,11 @@ def ask(program: Path, *arguments: str, seconds: float = SECONDS) -> Probe:
     except OSError as problem:
         return Probe(False, f"the check could not be started: {problem.strerror}")
     answer, step = _steps(done.stdout)
+    heard = done.stderr.decode(errors="replace").strip()
     if answer is not None and done.returncode == 0:
-        return answer
-    said = done.stderr.decode(errors="replace").strip().splitlines()
+        why = re.search(log, heard) if log and not answer.available else None
+        return Probe(False, f"{answer.detail} ({why[1].strip()[:200]})") if why else answer
+    said = heard.splitlines()
     last = f" ({' '.join(said[-1].split())[:200]})" if said else ""
     return Probe(False, f"the check {_ended(done.returncode)} while {step}{last}")
 

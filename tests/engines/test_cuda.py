@@ -125,6 +125,11 @@ def test_a_driver_that_does_not_work(machine: Machine, answers: dict, reason: st
             "asked for CUDAExecutionProvider, ONNX Runtime took CPUExecutionProvider",
         ),
         (
+            "InferenceSession.get_providers = lambda self: print('Failed to load library /x/y.so "
+            "with error: libcudnn.so.9: no such file') or ['CPUExecutionProvider']",
+            "ONNX Runtime took CPUExecutionProvider (libcudnn.so.9: no such file)",
+        ),
+        (
             "import os\nInferenceSession.run = lambda *a: os.abort()",
             "ended by SIGABRT while running a convolution on the GPU",
         ),

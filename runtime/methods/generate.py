@@ -1,8 +1,9 @@
 """Reports that a decoder of the bundle writes, word by word, instead of retrieving them.
 
-``generate`` asks for whole reports: of the decoder of DCRRG (Zhou & Wang, EMNLP 2024, section 3.4)
-one text from all fourteen prompted embeddings, of that of Liu et al. (MLHC 2019) sentence after
-sentence. ``describe`` asks the former for one description of each observation (section 3.3).
+``generate`` asks for whole reports: of the decoder of DCRRG (Zhou & Wang, EMNLP 2024) one text from
+all fourteen prompted embeddings, of that of Liu et al. (MLHC 2019) sentence after sentence.
+``describe`` asks the former for a description of each observation, which is what its decoder
+learns before the soft prompt.
 
 Nothing that is written so was ever said by a radiologist. Every sentence is read by the rule
 labeler, and its score is the geometric mean of the probabilities of its tokens, the end of the text

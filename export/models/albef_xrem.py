@@ -5,7 +5,7 @@ without it (image-text matching, where a text encoder attends to all patch token
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from pathlib import Path
 
@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.checkpoints import hash_tensors
-from cxr_edge.export.models.defaults import muted_observations, smooth_pictures, state_of
+from cxr_edge.export.models.defaults import image_tower, state_of
 from cxr_edge.export.models.fitting import fit, require, without_prefix
-from cxr_edge.export.spec import ExportSpec, GraphSpec
+from cxr_edge.export.spec import ExportSpec
 from cxr_edge.preprocess.recipe import Normalise, Pad, Recipe, Repeat, Resize, Scale
 
 NAME = "albef-xrem"
@@ -243,21 +242,7 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
     """
     config = read(state := state_of(NAME, checkpoint))
     network = load(state)
-    return ExportSpec(
-        name=f"{NAME}-{config.size}",
-        architecture=NAME,
-        space=f"{NAME}/{hash_tensors(network.state_dict())[:16]}",
-        metric="cosine",
-        dimension=config.dimension,
-        recipe=recipe(config.size).to_json(),
-        graphs=(
-            GraphSpec(
-                "image",
-                network,
-                ("pixels",),
-                ("embedding", "tokens"),
-                smooth_pictures(3, config.size),
-            ),
-        ),
-        observations=muted_observations(),
-    )
+    outputs = ("embedding", "tokens")
+    size = config.size
+    spec = image_tower(NAME, network, config.dimension, recipe(size), size, outputs)
+    return replace(spec, name=f"{NAME}-{size}")

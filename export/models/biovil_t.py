@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cxr_edge.export.checkpoints import hash_tensors
 from cxr_edge.export.models.biovil import (
     PREFIXES,
     UNUSED,
@@ -24,11 +23,11 @@ from cxr_edge.export.models.biovil import (
     read_sizes,
     recipe,
 )
-from cxr_edge.export.models.defaults import muted_observations, smooth_pictures, state_of
+from cxr_edge.export.models.defaults import image_tower, state_of
 from cxr_edge.export.models.fitting import fit, require, without_prefix
 from cxr_edge.export.models.plain_resnet import PlainResNet
 from cxr_edge.export.models.temporal_pooler import TemporalPooler
-from cxr_edge.export.spec import ExportSpec, GraphSpec
+from cxr_edge.export.spec import ExportSpec
 
 NAME = "biovil-t"
 SIZE = 448
@@ -134,15 +133,4 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
         CheckpointError: no checkpoint, or one of something else.
     """
     network = load(state := state_of(NAME, checkpoint))
-    return ExportSpec(
-        name=NAME,
-        architecture=NAME,
-        space=f"{NAME}/{hash_tensors(network.state_dict())[:16]}",
-        metric="cosine",
-        dimension=read(state).image.dimension,
-        recipe=RECIPE.to_json(),
-        graphs=(
-            GraphSpec("image", network, ("pixels",), ("embedding",), smooth_pictures(3, SIZE)),
-        ),
-        observations=muted_observations(),
-    )
+    return image_tower(NAME, network, read(state).image.dimension, RECIPE, SIZE)

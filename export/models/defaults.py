@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.checkpoints import read_state_dict
-from cxr_edge.export.spec import Samples
+from cxr_edge.export.checkpoints import hash_tensors, read_state_dict
+from cxr_edge.export.spec import ExportSpec, GraphSpec, Samples
 from cxr_edge.labels import OBSERVATIONS
+from cxr_edge.preprocess.recipe import Recipe
 
 
 def muted_observations() -> dict[str, dict[str, Any]]:
@@ -59,3 +60,33 @@ def state_of(architecture: str, checkpoint: Path | None) -> dict[str, Tensor]:
             f"{architecture} needs --checkpoint: this package carries no weights of it"
         )
     return read_state_dict(checkpoint)
+
+
+def image_tower(
+    architecture: str,
+    network: nn.Module,
+    dimension: int,
+    recipe: Recipe,
+    size: int,
+    outputs: tuple[str, ...] = ("embedding",),
+) -> ExportSpec:
+    """What the exporter needs of an image tower alone, whose embeddings are compared by cosine.
+
+    Args:
+        architecture: the registry name.
+        network: takes ``pixels`` float32 (N, 3, S, S); in evaluation mode.
+        dimension: size of the embedding.
+        recipe: makes the pixels.
+        size: S, pixels a side.
+        outputs: in the order in which the network returns them, the embedding among them.
+    """
+    return ExportSpec(
+        name=architecture,
+        architecture=architecture,
+        space=f"{architecture}/{hash_tensors(network.state_dict())[:16]}",
+        metric="cosine",
+        dimension=dimension,
+        recipe=recipe.to_json(),
+        graphs=(GraphSpec("image", network, ("pixels",), outputs, smooth_pictures(3, size)),),
+        observations=muted_observations(),
+    )

@@ -11,11 +11,10 @@ from pathlib import Path
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cxr_edge.export.checkpoints import hash_tensors
-from cxr_edge.export.models.defaults import muted_observations, smooth_pictures, state_of
+from cxr_edge.export.models.defaults import image_tower, state_of
 from cxr_edge.export.models.fitting import fit, require, without_prefix
 from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig, read_trunk
-from cxr_edge.export.spec import ExportSpec, GraphSpec
+from cxr_edge.export.spec import ExportSpec
 from cxr_edge.preprocess.recipe import Normalise, Pad, Recipe, Repeat, Resize
 
 NAME = "medclip-rn50"
@@ -108,15 +107,4 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
         CheckpointError: no checkpoint, or one of something else.
     """
     network = load(state := state_of(NAME, checkpoint))
-    return ExportSpec(
-        name=NAME,
-        architecture=NAME,
-        space=f"{NAME}/{hash_tensors(network.state_dict())[:16]}",
-        metric="cosine",
-        dimension=read(state).dimension,
-        recipe=RECIPE.to_json(),
-        graphs=(
-            GraphSpec("image", network, ("pixels",), ("embedding",), smooth_pictures(3, SIZE)),
-        ),
-        observations=muted_observations(),
-    )
+    return image_tower(NAME, network, read(state).dimension, RECIPE, SIZE)

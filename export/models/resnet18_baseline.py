@@ -11,11 +11,10 @@ from pathlib import Path
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cxr_edge.export.checkpoints import hash_tensors
-from cxr_edge.export.models.defaults import muted_observations, smooth_pictures, state_of
+from cxr_edge.export.models.defaults import image_tower, state_of
 from cxr_edge.export.models.fitting import fit, without_prefix
 from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig, read_trunk
-from cxr_edge.export.spec import ExportSpec, GraphSpec
+from cxr_edge.export.spec import ExportSpec
 from cxr_edge.preprocess.recipe import Normalise, Pad, Recipe, Repeat, Resize, Scale
 
 NAME = "resnet18-baseline"
@@ -84,17 +83,5 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
     Raises:
         CheckpointError: no checkpoint, or one of something else.
     """
-    state = state_of(NAME, checkpoint)
-    network = load(state)
-    return ExportSpec(
-        name=NAME,
-        architecture=NAME,
-        space=f"{NAME}/{hash_tensors(network.state_dict())[:16]}",
-        metric="cosine",
-        dimension=read(state).features,
-        recipe=RECIPE.to_json(),
-        graphs=(
-            GraphSpec("image", network, ("pixels",), ("embedding",), smooth_pictures(3, SIZE)),
-        ),
-        observations=muted_observations(),
-    )
+    network = load(state := state_of(NAME, checkpoint))
+    return image_tower(NAME, network, read(state).features, RECIPE, SIZE)

@@ -9,13 +9,15 @@ import click
 
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom.syntaxes import SYNTAXES
-from cxr_edge.engines import default_threads, load_engine, probe_all
+from cxr_edge.engines import default_threads
+from cxr_edge.engines.diagnosis import Diagnosis, diagnose
+from cxr_edge.engines.libraries import nvidia_driver
 from cxr_edge.errors import CxrEdgeError
 from cxr_edge.indexes.native import MISSING, reader
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.pipeline import locate
 
-_PACKAGES = ("cxr-edge", "numpy", "pydicom", "click", "onnxruntime", "onnxruntime-gpu")
+_PACKAGES = ("cxr-edge", "numpy", "pydicom", "click", "onnxruntime", "onnxruntime-gpu", "openvino")
 
 
 def _version(package: str) -> str:
@@ -50,18 +52,6 @@ def _readers() -> dict[str, tuple[bool, str]]:
     return answers | {"graph": (True, f"compiled reader ({kernel})")}
 
 
-def _engines(bundle: Bundle | None) -> dict[str, tuple[bool, str]]:
-    """What each engine says, and whether it really loads the image network of a sound bundle."""
-    answers = {name: (answer.available, answer.detail) for name, answer in probe_all().items()}
-    for name, (available, _) in answers.items():
-        if available and bundle is not None:
-            try:
-                load_engine(name, bundle.read(bundle.network("image").file), 1).close()
-            except CxrEdgeError as problem:
-                answers[name] = (False, str(problem))
-    return answers
-
-
 def _parts() -> tuple[dict[str, tuple[bool, str]], Bundle | None]:
     """The bundle and the index a plain ``cxr-run`` would use, and whether they are sound.
 
@@ -86,6 +76,15 @@ def _parts() -> tuple[dict[str, tuple[bool, str]], Bundle | None]:
     return answers, sound
 
 
+def _print_engine(engine: Diagnosis) -> None:
+    only = "" if engine.automatic else "; only with --engine"
+    click.echo(f"  {engine.name:16} {'ok' if engine.available else 'NO'}  {engine.detail}{only}")
+    for need in engine.needs:
+        wanted = f">= {need.required}" if need.required else ""
+        fix = f"; {need.fix}" if need.fix else ""
+        click.echo(f"    {need.name:20} {wanted:9} found {need.found or 'none'}{fix}")
+
+
 @click.command(name="doctor")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def doctor(as_json: bool) -> None:
@@ -96,8 +95,9 @@ def doctor(as_json: bool) -> None:
     packages = {name: _version(name) for name in _PACKAGES}
     codecs, readers = _decoders(), _readers()
     parts, bundle = _parts()
-    engines = _engines(bundle)
-    sound = any(ok for ok, _ in engines.values()) and all(ok for ok, _ in parts.values())
+    engines = diagnose(bundle)
+    drafting = any(engine.available and engine.automatic for engine in engines)
+    sound = drafting and all(ok for ok, _ in parts.values())
     if as_json:
         click.echo(
             json.dumps(
@@ -106,9 +106,8 @@ def doctor(as_json: bool) -> None:
                     "system": platform.platform(),
                     "threads": default_threads(),
                     "packages": packages,
-                    "engines": {
-                        n: {"available": ok, "detail": d} for n, (ok, d) in engines.items()
-                    },
+                    "nvidia_driver": nvidia_driver(),
+                    "engines": {engine.name: engine.to_json() for engine in engines},
                     "decoders": {
                         n: {"available": ok, "detail": d} for n, (ok, d) in codecs.items()
                     },
@@ -124,8 +123,11 @@ def doctor(as_json: bool) -> None:
         click.echo("packages")
         for name, found in packages.items():
             click.echo(f"  {name:16} {found}")
+        click.echo(f"NVIDIA driver {nvidia_driver() or 'not loaded'}")
+        click.echo("engines")
+        for engine in engines:
+            _print_engine(engine)
         for title, answers in (
-            ("engines", engines),
             ("decoders", codecs),
             ("search", readers),
             ("embedded parts", parts),

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from cxr_edge.engines.packages import Need
+
 Arrays = Mapping[str, NDArray[Any]]
 Weights = Mapping[str, bytes]
 """Content of the files in which a large ONNX graph keeps its weights, by the names it gives."""
@@ -49,8 +51,9 @@ class Engine(Protocol):
 class EngineModule(Protocol):
     """What a file ``runtime/engines/<name>.py`` provides at module level."""
 
-    PACKAGES: Mapping[str, str]
-    """Distributions that the engine needs, with the extra of this project that installs each."""
+    def needs(self) -> list[Need]:
+        """Packages, libraries and drivers, those that are missing too; loads none of them."""
+        ...
 
     def probe(self) -> Probe:
         """Answer without loading a network and without raising."""

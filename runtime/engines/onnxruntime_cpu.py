@@ -1,6 +1,5 @@
 """The base engine: ONNX Runtime on the processor."""
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -8,27 +7,26 @@ from numpy.typing import NDArray
 
 from cxr_edge.engines.base import Arrays, EngineInfo, Probe, Weights
 from cxr_edge.engines.onnxruntime_session import open_session, reason, runtime
-from cxr_edge.engines.packages import both_runtimes, complaint, found
+from cxr_edge.engines.packages import Need, both_runtimes, found, package
 from cxr_edge.errors import BundleError
 
 PROVIDER = "CPUExecutionProvider"
-PACKAGES: Mapping[str, str] = {"onnxruntime": "cpu"}
-"""Distribution by the extra that installs it; ``onnxruntime-gpu`` does as well."""
 
 
-def _distribution() -> str:
-    gpu = found("onnxruntime-gpu") and not found("onnxruntime")
-    return "onnxruntime-gpu" if gpu else "onnxruntime"
+def needs() -> list[Need]:
+    """One package; where only the build for GPUs is installed, that one does as well."""
+    if found("onnxruntime-gpu") and not found("onnxruntime"):
+        return [package("onnxruntime-gpu", "gpu")]
+    return [package("onnxruntime", "cpu")]
 
 
 def probe() -> Probe:
     """Look at what is installed; importing the library is left to ``load``."""
-    package = _distribution()
-    extra = "gpu" if package == "onnxruntime-gpu" else "cpu"
-    trouble = both_runtimes("cpu") or complaint(package, extra)
+    (need,) = needs()
+    trouble = both_runtimes("cpu") or need.complaint
     if trouble:
         return Probe(False, trouble)
-    return Probe(True, f"{package} {found(package)}, {PROVIDER}")
+    return Probe(True, f"{need.name} {need.found}, {PROVIDER}")
 
 
 class _Session:

@@ -5,7 +5,7 @@ network is captured as a CUDA graph and replayed. Precision is that of the bundl
 (no TF32), and FP16 is a matter of the graph.
 """
 
-from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -14,15 +14,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cxr_edge.engines.base import Arrays, EngineInfo, Probe, Weights
-from cxr_edge.engines.libraries import locate, needed
+from cxr_edge.engines.libraries import locate, needed, version_of
 from cxr_edge.engines.onnxruntime_binding import BoundSession
 from cxr_edge.engines.onnxruntime_session import open_session, reason, runtime
-from cxr_edge.engines.packages import both_runtimes, complaint, found
+from cxr_edge.engines.packages import Need, both_runtimes, found, package
 from cxr_edge.engines.probing import ask
 from cxr_edge.errors import BundleError, EngineUnavailable
 
 PROVIDER = "CUDAExecutionProvider"
-PACKAGES: Mapping[str, str] = {"onnxruntime-gpu": "gpu"}
 PROBE_NETWORK = Path(__file__).parents[1] / "data" / "probe.onnx"
 
 _PROGRAM = Path(__file__).with_name("cuda_child.py")
@@ -47,22 +46,35 @@ def libraries() -> dict[str, Path | None]:
     return {name: locate(name) for name in names if name.startswith(("libcu", "libnv"))}
 
 
-def probe() -> Probe:
-    """Look at what is installed and, if all of it is there, try it in a process of its own."""
-    if not found("onnxruntime-gpu"):
+def needs() -> list[Need]:
+    """The package and, where it is installed, the libraries that its provider asks for."""
+    need = package("onnxruntime-gpu", "gpu")
+    if need.found is None:
         # The plain package has to go first: the two overwrite each other.
         remove = "pip uninstall -y onnxruntime && " if found("onnxruntime") else ""
-        return Probe(
-            False, f"onnxruntime-gpu is not installed; run: {remove}pip install 'cxr-edge[gpu]'"
-        )
-    trouble = both_runtimes("gpu") or complaint("onnxruntime-gpu", "gpu")
-    missing = [] if trouble else [name for name, place in libraries().items() if place is None]
-    if missing:
-        wheels = {_WHEELS[name.partition(".")[0]] for name in missing if "libcuda." not in name}
-        fixes = [f"run: pip install {' '.join(sorted(wheels))}"] if wheels else []
-        fixes += ["install the NVIDIA driver"] if "libcuda.so.1" in missing else []
+        return [replace(need, fix=f"run: {remove}pip install 'cxr-edge[gpu]'")]
+    return [need, *(_library(name, place) for name, place in libraries().items())]
+
+
+def _library(name: str, place: Path | None) -> Need:
+    if place is not None:
+        return Need(name, "", version_of(place), None)
+    wheel = _WHEELS.get(name.partition(".")[0])
+    return Need(
+        name, "", None, f"run: pip install {wheel}" if wheel else "install the NVIDIA driver"
+    )
+
+
+def probe() -> Probe:
+    """Look at what is installed and, if all of it is there, try it in a process of its own."""
+    need, *others = needs()
+    missing = [library for library in others if library.fix]
+    trouble = need.complaint or both_runtimes("gpu")
+    if missing and not trouble:
+        fixes = dict.fromkeys(str(library.fix) for library in missing)
         verb = "is" if len(missing) == 1 else "are"
-        trouble = f"{', '.join(missing)} {verb} missing; {' and '.join(fixes)}"
+        names = ", ".join(library.name for library in missing)
+        trouble = f"{names} {verb} missing; {'; '.join(fixes)}"
     if trouble:
         return Probe(False, trouble)
     return ask(_PROGRAM, str(PROBE_NETWORK), log=_WHY)

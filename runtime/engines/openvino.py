@@ -6,7 +6,7 @@ read back, because precision is a matter of the bundle.
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -15,23 +15,29 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from cxr_edge.engines.base import Arrays, EngineInfo, Probe, Weights
-from cxr_edge.engines.packages import complaint, found
+from cxr_edge.engines.packages import Need, package
 from cxr_edge.errors import BundleError, EngineUnavailable
 
 if TYPE_CHECKING:
     from openvino import Core, Model
 
 DEVICE = "CPU"
-PACKAGES: Mapping[str, str] = {"openvino": "openvino"}
 
 _TELLS = ("openvino.tools.ovc", "openvino_telemetry")
 """What reports the import to the vendor; the package does without, and we need neither."""
 
 
+def needs() -> list[Need]:
+    """One package."""
+    return [package("openvino", "openvino")]
+
+
 def probe() -> Probe:
     """Look at what is installed; importing the library is left to ``load``."""
-    trouble = complaint("openvino", "openvino")
-    return Probe(False, trouble) if trouble else Probe(True, f"openvino {found('openvino')}, CPU")
+    (need,) = needs()
+    if need.complaint:
+        return Probe(False, need.complaint)
+    return Probe(True, f"openvino {need.found}, {DEVICE}")
 
 
 @contextmanager

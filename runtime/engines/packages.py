@@ -4,6 +4,7 @@ Versions are those of this project's own metadata: one list, in pyproject.toml.
 """
 
 import re
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 
 _REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:>=|==)\s*([\d.]+).*extra\s*==\s*[\"'](\w+)[\"']")
@@ -30,17 +31,39 @@ def required(package: str, extra: str) -> str | None:
     return None
 
 
-def complaint(package: str, extra: str) -> str | None:
-    """What is wrong with a package that an engine needs, and what to do; None where it is right."""
-    present, lowest = found(package), required(package, extra)
-    if present is None:
-        return f"{package} is not installed; run: pip install 'cxr-edge[{extra}]'"
-    if lowest is not None and numbers(present) < numbers(lowest):
+@dataclass(frozen=True)
+class Need:
+    """A package, library or driver that an engine cannot do without."""
+
+    name: str
+    required: str
+    """Lowest version; empty where any will do, or where the name says it (``libcudnn.so.9``)."""
+    found: str | None
+    """Version that is here; None where there is none."""
+    fix: str | None
+    """What to do, in the form of ``run: ...`` or a plain sentence; None where all is well."""
+
+    @property
+    def complaint(self) -> str | None:
+        """What is wrong and what to do, in one line; None where all is well."""
+        if self.fix is None:
+            return None
+        if self.found is None:
+            return f"{self.name} is not installed; {self.fix}"
         return (
-            f"{package} {present} is installed, {lowest} or later is needed; "
-            f"run: pip install --upgrade 'cxr-edge[{extra}]'"
+            f"{self.name} {self.found} is installed, {self.required} or later is needed; {self.fix}"
         )
-    return None
+
+
+def package(name: str, extra: str) -> Need:
+    """A Python package that an extra of this project installs. Imports nothing."""
+    present, lowest = found(name), required(name, extra) or ""
+    fix = None
+    if present is None:
+        fix = f"run: pip install 'cxr-edge[{extra}]'"
+    elif lowest and numbers(present) < numbers(lowest):
+        fix = f"run: pip install --upgrade 'cxr-edge[{extra}]'"
+    return Need(name, lowest, present, fix)
 
 
 def numbers(text: str) -> tuple[int, ...]:

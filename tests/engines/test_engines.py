@@ -1,7 +1,7 @@
 """Every engine that is present runs the same tiny network; the rest say why they cannot."""
 
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from cxr_edge.errors import BundleError, EngineUnavailable
 from cxr_edge.pipeline import Pipeline, locate
 
 DATA = Path(__file__).resolve().parents[1] / "data"
+EXTRAS = metadata("cxr-edge").get_all("Provides-Extra") or []
 MODEL = (DATA / "tiny.onnx").read_bytes()
 
 
@@ -195,5 +196,9 @@ def test_a_package_that_is_too_old_is_refused(
 def test_every_engine_names_packages_of_this_project() -> None:
     """What an engine needs stands in pyproject.toml, under the extra that the fix names."""
     for name in ENGINES:
-        for package, extra in engine_module(name).PACKAGES.items():
-            assert required(package, extra), f"{name}: {package} is not in the extra {extra}"
+        need = engine_module(name).needs()[0]
+        extras = [extra for extra in EXTRAS if required(need.name, extra) == need.required]
+        assert need.required, f"{name}: {need.name} is in no extra"
+        assert extras
+        if need.fix:
+            assert any(f"cxr-edge[{extra}]" in need.fix for extra in extras)

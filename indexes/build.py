@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from cxr_edge.bundle import Bundle
 from cxr_edge.errors import OutputError, SentenceIndexError
 from cxr_edge.indexes.building.encoding import Encoders, encode_all
+from cxr_edge.indexes.building.images import encode_all_images, image_columns, read_images
 from cxr_edge.indexes.building.progress import Progress, silent
 from cxr_edge.indexes.building.reading import Texts, read
 from cxr_edge.indexes.building.rows import columns_of
@@ -22,6 +23,7 @@ from cxr_edge.indexes.building.workspace import Workspace
 from cxr_edge.indexes.compression.clustering import cluster, rows_that_fit
 from cxr_edge.indexes.container import CLUSTERS, DATA, MANIFEST, SCHEMA
 from cxr_edge.indexes.corpora import Corpus
+from cxr_edge.indexes.corpora.images import ImageReports
 from cxr_edge.indexes.engines import BuildEngine, get_engine
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.indexes.writing import write_index
@@ -101,13 +103,7 @@ def build_index(
     bundle.network("text")
     labels = Bundle.load(options.labeler_bundle) if options.labeler_bundle else None
     key = {
-        "software": version("cxr-edge"),
-        "schema": SCHEMA,
-        "corpus": corpus.fingerprint(),
-        "bundle": bundle.manifest["digest"],
-        "labeler": labels.manifest["digest"] if labels else options.labeler,
-        "name": options.name,
-        "unit": options.unit,
+        **_key(corpus.fingerprint(), bundle, labels, options),
         "compression": sorted(options.levels),
         "minimum frequency": options.minimum_frequency,
     }
@@ -121,26 +117,9 @@ def build_index(
             read(corpus, work, minimum=options.minimum_frequency, progress=progress)
         texts = Texts.open(work)
         with closing(get_engine(options.engine, options.threads)) as engine:
-            encoders = Encoders(
-                bundle.directory.absolute(),
-                options.network_engine,
-                engine.threads,
-                options.labeler,
-                options.labeler_bundle and options.labeler_bundle.absolute(),
-            )
-            encode_all(texts, encoders, work, engine, progress)
+            encode_all(texts, _encoders(bundle, engine, options), work, engine, progress)
             _compress(texts, work, options, engine, progress)
-        manifest = {
-            "unit": options.unit,
-            "metric": bundle.metric,
-            "space": bundle.space,
-            "row_order": "corpus",
-            "labeler": labels.space if labels else options.labeler,
-            "corpus": {**work.state["counts"], "fingerprint": key["corpus"]},
-            "tokenizer": bundle.manifest["tokenizer"],
-            "build": work.digest,
-            "software": f"cxr-edge {version('cxr-edge')}",
-        }
+        manifest = _manifest(work, bundle, labels, options)
         embedding = labels.space if labels else bundle.space
         indexes = {
             level: _write(targets[level], level, texts, work, options, manifest, embedding)
@@ -155,6 +134,100 @@ def build_index(
     work.remove()
     by_text_network = labels is None and max(options.levels) > 0
     return Built(indexes, work.state["counts"], work.resumed, by_text_network)
+
+
+def build_image_index(
+    reports: ImageReports,
+    bundle: Bundle,
+    out: Path,
+    options: BuildOptions,
+    progress: Progress = silent,
+) -> Built:
+    """Build an index whose keys are images and whose texts are the reports of these images.
+
+    It is what CXR-RePaiR compares itself with: the report of the nearest training image (Endo et
+    al., ML4H 2021, section 5). Nothing is merged or de-duplicated. An interrupted build goes on as
+    that of ``build_index`` does.
+
+    Args:
+        reports: images and reports in corpus order.
+        bundle: gives the image network, the recipe and the space.
+        out: directory to create.
+        options: what is built; the unit is the report and the only level 0.
+        progress: told how far each stage is.
+
+    Raises:
+        CorpusError: there is no image, or none can be read.
+        BundleError: the bundle has no image network.
+        EngineUnavailable: an engine cannot run here.
+        OutputError: as ``build_index``.
+    """
+    bundle.network("image")
+    labels = Bundle.load(options.labeler_bundle) if options.labeler_bundle else None
+    key = {**_key(reports.fingerprint(), bundle, labels, options), "key": "image"}
+    if not out.with_name(f"{out.name}.building").exists():
+        _require_free(out, options.replace)
+    work = Workspace(out, key)
+    try:
+        if "counts" not in work.state:
+            read_images(reports, work, progress)
+        with closing(get_engine(options.engine, options.threads)) as engine:
+            encode_all_images(_encoders(bundle, engine, options), work, engine, progress)
+        manifest = {**_manifest(work, bundle, labels, options), "key": "image"}
+        record = {**manifest, "name": options.name, "compression": {"level": 0.0}}
+        index = write_index(out, image_columns(work), manifest=record, replace=options.replace)
+    except BaseException:
+        if work.state:
+            work.close()
+        else:
+            work.remove()
+        raise
+    work.remove()
+    return Built({0.0: index}, work.state["counts"], work.resumed, by_text_network=False)
+
+
+def _key(
+    fingerprint: str, bundle: Bundle, labels: Bundle | None, options: BuildOptions
+) -> dict[str, object]:
+    """What the result of either build depends on."""
+    return {
+        "software": version("cxr-edge"),
+        "schema": SCHEMA,
+        "corpus": fingerprint,
+        "bundle": bundle.manifest["digest"],
+        "labeler": labels.manifest["digest"] if labels else options.labeler,
+        "name": options.name,
+        "unit": options.unit,
+    }
+
+
+def _encoders(bundle: Bundle, engine: BuildEngine, options: BuildOptions) -> Encoders:
+    return Encoders(
+        bundle.directory.absolute(),
+        bundle.digest,
+        options.network_engine,
+        engine.threads,
+        options.labeler,
+        options.labeler_bundle and options.labeler_bundle.absolute(),
+    )
+
+
+def _manifest(
+    work: Workspace, bundle: Bundle, labels: Bundle | None, options: BuildOptions
+) -> dict[str, Any]:
+    """What an index says of itself, whatever its keys are."""
+    return {
+        "unit": options.unit,
+        "key": "text",
+        "metric": bundle.metric,
+        "space": bundle.space,
+        "row_order": "corpus",
+        "labeler": labels.space if labels else options.labeler,
+        "corpus": {**work.state["counts"], "fingerprint": work.key["corpus"]},
+        "tokenizer": bundle.manifest["tokenizer"],
+        "build": work.digest,
+        "software": f"cxr-edge {version('cxr-edge')}",
+    }
 
 
 def _targets(out: Path, options: BuildOptions) -> dict[float, Path]:

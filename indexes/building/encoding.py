@@ -30,6 +30,8 @@ class Encoders:
     """Which networks turn texts into what the index holds; opened where they are needed."""
 
     bundle: Path
+    digest: str
+    """Of the bundle: it must not change while the build runs."""
     network_engine: str = "auto"
     threads: int | None = None
     labeler: str = "rules"
@@ -101,16 +103,18 @@ def encode_all(
             yield strings, np.array(texts.labels[part]), np.array(texts.attributes[part])
 
     progress("embed", done, rows)
-    for start, block in zip(blocks, engine.map(encode, (encoders,), wanted()), strict=True):
-        part = slice(start, min(start + BLOCK, rows))
-        for name, values in vars(block).items():
-            if values is not None:
-                held = work.growing(name, values.dtype.name, (rows, *values.shape[1:]))
-                held[part] = values
-                held.flush()
-        work.record(encoded=part.stop)
-        progress("embed", part.stop, rows)
-    _open.cache_clear()
+    try:
+        for start, block in zip(blocks, engine.map(encode, (encoders,), wanted()), strict=True):
+            part = slice(start, min(start + BLOCK, rows))
+            for name, values in vars(block).items():
+                if values is not None:
+                    held = work.growing(name, values.dtype.name, (rows, *values.shape[1:]))
+                    held[part] = values
+                    held.flush()
+            work.record(encoded=part.stop)
+            progress("embed", part.stop, rows)
+    finally:
+        _open.cache_clear()
 
 
 def embed(
@@ -159,6 +163,8 @@ class _Opened:
 def _open(encoders: Encoders) -> _Opened:
     """The networks, once a process."""
     bundle = Bundle.load(encoders.bundle)
+    if bundle.manifest["digest"] != encoders.digest:
+        raise BundleError(f"{bundle.directory} has changed since the build began; build again")
     return _Opened(
         load_network(bundle, "text", encoders.network_engine, encoders.threads),
         get_tokenizer(bundle.manifest["tokenizer"], bundle.directory),

@@ -86,10 +86,14 @@ def _compare(
 
 
 def _mapped(vectors: Vectors | Path) -> Vectors:
-    return _opened(vectors) if isinstance(vectors, Path) else vectors
+    if not isinstance(vectors, Path):
+        return vectors
+    state = vectors.stat()
+    # A process of Ray may outlive the build whose file it has mapped.
+    return _opened(vectors, state.st_ino, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
-def _opened(path: Path) -> Vectors:
+def _opened(path: Path, _file: int, _changed: int) -> Vectors:
     opened: Vectors = np.load(path, mmap_mode="r")
     return opened

@@ -97,6 +97,11 @@ _NOTIFICATION = _any(
 )
 
 _READ = r"(?:dictated|transcribed|interpreted|approved|read|finali[sz]ed|verified|signed)"
+_SIGNATURE_HINTS = (
+    *("review", "examined", "viewed", "read", "interpreted", "agree", "concur", "attest", "signed"),
+    *("dictated", "transcribed", "approved", "finali", "verified", "attending", "end of"),
+    *("report", "interpretation", "created", "generated", "summary"),
+)
 _SIGNATURE = _any(
     r"\b(?:i|we)(?:,[^,]+,)? have (?:\w+ )?(?:reviewed|examined|viewed|read|interpreted)\b",
     r"\b(?:i|we) (?:\w+ )?(?:agree|concur|attest)\b",
@@ -125,7 +130,7 @@ def is_notification(sentence: str) -> bool:
 
 def is_signature(sentence: str) -> bool:
     """Whether a sentence says who has read or signed the report."""
-    return _SIGNATURE.search(sentence) is not None
+    return _hinted(sentence, _SIGNATURE_HINTS) and _SIGNATURE.search(sentence) is not None
 
 
 def _hinted(sentence: str, hints: tuple[str, ...]) -> bool:

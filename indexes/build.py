@@ -218,7 +218,6 @@ def _manifest(
     """What an index says of itself, whatever its keys are."""
     return {
         "unit": options.unit,
-        "key": "text",
         "metric": bundle.metric,
         "space": bundle.space,
         "row_order": "corpus",

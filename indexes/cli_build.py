@@ -57,6 +57,24 @@ def _columns(
 @click.option(
     "--unit", type=click.Choice(["sentence", "report"]), default="sentence", show_default=True
 )
+@click.option(
+    "--key",
+    type=click.Choice(["text", "image"]),
+    default="text",
+    show_default=True,
+    help="What the vectors are of. image: of the images of CORPUS, each with its whole report, for "
+    "the method nearest-image.",
+)
+@click.option(
+    "--images", type=click.Path(path_type=Path), help="With --key image: folder of the images."
+)
+@click.option(
+    "--view",
+    type=click.Choice(["frontal", "any"]),
+    default="frontal",
+    show_default=True,
+    help="With --key image: which views are taken, where the corpus says.",
+)
 @click.option("--split", help="Take only the reports of this split.")
 @click.option(
     "--sections",
@@ -126,6 +144,9 @@ def build(
     levels: tuple[float, ...],
     form: str | None,
     unit: Literal["sentence", "report"],
+    key: Literal["text", "image"],
+    images: Path | None,
+    view: Literal["frontal", "any"],
     split: str | None,
     sections: str,
     keep_earlier_studies: bool,
@@ -148,34 +169,48 @@ def build(
     A build that was interrupted goes on where it was when the same command is given again.
     """
     from cxr_edge.bundle import Bundle
-    from cxr_edge.indexes.build import BuildOptions, build_index
+    from cxr_edge.indexes.build import BuildOptions, build_image_index, build_index
+    from cxr_edge.indexes.building.images import count_images
     from cxr_edge.indexes.building.progress import Line
     from cxr_edge.indexes.building.reading import count
     from cxr_edge.indexes.corpora import CorpusOptions, open_corpus
+    from cxr_edge.indexes.corpora.images import ImageReports, image_reports
     from cxr_edge.pipeline import locate
 
     if out is None and not dry_run:
         raise click.UsageError("name the directory to create with --out, or give --dry-run")
-    source = open_corpus(
-        corpus,
-        CorpusOptions(
-            unit=unit,
-            split=split,
-            sections=tuple(part.strip() for part in sections.split(",")),
-            earlier_studies="keep" if keep_earlier_studies else "drop",
-            redaction=redaction,
-            acronyms=expand_acronyms,
-            lower=lower,
-            columns=columns,
-        ),
-        form,
+    if key == "image":
+        if levels != (0.0,) or min_frequency > 1:
+            raise click.UsageError("--key image merges nothing: no --compression, --min-frequency")
+        unit = "report"
+    elif images is not None:
+        raise click.UsageError("--images is for --key image")
+    wanted = CorpusOptions(
+        unit=unit,
+        split=split,
+        sections=tuple(part.strip() for part in sections.split(",")),
+        earlier_studies="keep" if keep_earlier_studies else "drop",
+        redaction=redaction,
+        acronyms=expand_acronyms,
+        lower=lower,
+        columns=columns,
+    )
+    source = (
+        open_corpus(corpus, wanted, form)
+        if key == "text"
+        else image_reports(
+            corpus, wanted, form, images=images, view="frontal" if view == "frontal" else None
+        )
     )
     line = Line()
     counts: dict[str, Any] = {}
     sizes: dict[str, int] = {}
     try:
         if out is None or dry_run:
-            counts = count(source, minimum=min_frequency, progress=line)
+            if isinstance(source, ImageReports):
+                counts = count_images(source, line)
+            else:
+                counts = count(source, minimum=min_frequency, progress=line)
         else:
             options = BuildOptions(
                 name=name or out.name,
@@ -189,7 +224,11 @@ def build(
                 memory=memory * 2**20,
                 replace=replace,
             )
-            built = build_index(source, Bundle.load(locate("bundle", bundle)), out, options, line)
+            encoder = Bundle.load(locate("bundle", bundle))
+            if isinstance(source, ImageReports):
+                built = build_image_index(source, encoder, out, options, line)
+            else:
+                built = build_index(source, encoder, out, options, line)
             if built.resumed:
                 click.echo("went on with the unfinished build of an earlier run", err=True)
             if built.by_text_network:
@@ -213,5 +252,6 @@ def build(
     if as_json:
         click.echo(json.dumps({"corpus": counts, "indexes": sizes}))
         return
+    things = f"{unit}s" if key == "text" else "images"
     for directory, rows in (sizes or {corpus: counts["kept"]}).items():
-        click.echo(f"{directory}: {rows} {unit}s of {counts['read']} read")
+        click.echo(f"{directory}: {rows} {things} of {counts['read']} read")

@@ -162,6 +162,7 @@ def _described(manifest: Mapping[str, Any]) -> bool:
     return (
         isinstance(manifest.get("space"), str)
         and isinstance(manifest.get("unit"), str)
+        and manifest.get("key", "text") in ("text", "image")
         and manifest.get("metric") in ("cosine", "inner_product")
         and isinstance(manifest.get("graph", {}), dict)
     )

@@ -28,6 +28,8 @@ class SentenceIndex:
     metric: str
     unit: str
     """``sentence`` or ``report``."""
+    key: str
+    """What the vectors are of: ``text``, the row's own, or ``image``, the one it reports on."""
     vectors: NDArray[Any]
     """float32 or float16 (N, D), mapped."""
     texts: Strings
@@ -80,6 +82,7 @@ class SentenceIndex:
             space=manifest["space"],
             metric=manifest["metric"],
             unit=manifest["unit"],
+            key=manifest.get("key", "text"),
             vectors=arrays["vectors"],
             texts=Strings(arrays["text"], arrays["text_offsets"]),
             sources=_sources(arrays),

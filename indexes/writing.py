@@ -40,7 +40,8 @@ def write_index(
     Args:
         out: directory to create.
         columns: the rows.
-        manifest: ``name``, ``unit``, ``metric``, ``space`` and whatever else is to be on record.
+        manifest: ``name``, ``unit``, ``metric``, ``space``, ``key`` where it is not ``text``, and
+            whatever else is to be on record.
             ``schema``, ``count``, ``dimension``, ``dtype``, ``sections``, ``files``, ``digest`` are
             added here, and ``graph`` where one is given; without one, ``graph`` may say why
             (``{"refused": reason}``).

@@ -13,6 +13,7 @@ METHODS: dict[str, str] = {
     "select": "cxr_edge.methods.select:Select",
     "top-k": "cxr_edge.methods.top_k:TopK",
     "report": "cxr_edge.methods.report:BestReport",
+    "nearest-image": "cxr_edge.methods.nearest_image:NearestImage",
     "generate": "cxr_edge.methods.generate:Generate",
     "describe": "cxr_edge.methods.generate:Describe",
 }

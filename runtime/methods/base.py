@@ -29,19 +29,24 @@ class Parts:
     k: int
     """How many a method that retrieves a fixed number takes."""
 
-    def require_index(self, method: str, unit: str) -> SentenceIndex:
-        """The index, which must be of the right kind of text.
+    def require_index(self, method: str, unit: str, key: str = "text") -> SentenceIndex:
+        """The index, which must be of the right kind of text, under the right kind of key.
 
         Raises:
             MethodError: there is none, or it holds sentences where reports are needed, or the
-                reverse.
+                reverse, or its vectors are of images where texts are needed, or the reverse.
         """
         if self.index is None:
             raise MethodError(f"method {method} needs an index of {unit}s; name one with --index")
         if self.index.unit != unit:
             raise MethodError(
                 f"method {method} needs an index of {unit}s, {self.index.directory} holds "
-                f"{self.index.unit}s; build one with: cxr-index build --unit {unit}"
+                f"{self.index.unit}s; build one with: cxr-index build --unit {unit} --key {key}"
+            )
+        if self.index.key != key:
+            raise MethodError(
+                f"method {method} compares the picture with {key}s, {self.index.directory} is an "
+                f"index by {self.index.key}; build one with: cxr-index build --key {key}"
             )
         return self.index
 

@@ -5,6 +5,7 @@ import click
 from cxr_edge import __version__
 from cxr_edge.benchmarks.blas import blas
 from cxr_edge.benchmarks.compression import compression
+from cxr_edge.benchmarks.engines import engines
 from cxr_edge.benchmarks.exports import exports
 from cxr_edge.benchmarks.labeler import labeler
 from cxr_edge.benchmarks.stages import stages
@@ -22,4 +23,5 @@ bench.add_command(blas)
 bench.add_command(startup)
 bench.add_command(labeler)
 bench.add_command(exports)
+bench.add_command(engines)
 bench.add_command(compression)

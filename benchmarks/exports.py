@@ -77,7 +77,8 @@ def _made_up(name: str, shape: tuple[int, ...], chance: np.random.Generator) -> 
     return np.asarray(drawn * np.float32(0.1 if len(shape) < 2 else scale))
 
 
-def _checkpoint(shapes: Shapes, folder: Path) -> Path:
+def made_up_checkpoint(shapes: Shapes, folder: Path) -> Path:
+    """Write a checkpoint of such tensors into a folder and return its path."""
     from safetensors.numpy import save_file
 
     chance = np.random.default_rng(0)
@@ -121,7 +122,7 @@ def measure(architecture: str, arguments: list[str], folder: Path) -> dict[str, 
         given = []
     else:
         shapes = shapes_of(architecture)
-        given = ["--checkpoint", str(_checkpoint(shapes, folder))]
+        given = ["--checkpoint", str(made_up_checkpoint(shapes, folder))]
     out = folder / "bundle"
     command = [str(Path(sys.executable).with_name("cxr-export")), "--model", architecture]
     command += [*given, *arguments, "--out", str(out), "--json"]

@@ -1,7 +1,12 @@
 """LLM2VEC4CXR: transformers' Llama without its mask, torch's attention, adapters, two files."""
 
+import json
 import re
 import shutil
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -21,6 +26,7 @@ from cxr_edge.export.models import llama, llm2clip4cxr_vision
 from cxr_edge.export.models.eva02 import Eva02, Eva02Config, rotary_tables
 from cxr_edge.export.models.llama import LlamaConfig
 from cxr_edge.export.models.llm2vec4cxr_text import (
+    INSTRUCTION,
     TextConfig,
     TextTower,
     export_spec,
@@ -317,10 +323,26 @@ def files(state, tmp_path_factory):
     torch.save(
         {k: t.bfloat16() for k, t in language_model(state).items()}, folder / "pytorch_model.bin"
     )
-    vocabulary = {f"w{k}": k for k in range(SMALL.llama.vocabulary)}
-    tokenizer = f'{{"model": {{"vocab": {vocabulary}}}, "added_tokens": []}}'.replace("'", '"')
-    (folder / "tokenizer.json").write_text(tokenizer)
+    write_tokenizer(folder / "tokenizer.json")
     return folder
+
+
+def write_tokenizer(path):
+    """Byte-level pairs as Llama 3's, as many as the reduced network has rows for."""
+    tokenizers = pytest.importorskip("tokenizers", reason="the extra llm is not installed")
+    trained = tokenizers.Tokenizer(tokenizers.models.BPE())
+    trained.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=SMALL.llama.vocabulary,
+        special_tokens=["<|begin_of_text|>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    trained.train_from_iterator([INSTRUCTION, "no effusion. the heart is normal"], trainer)
+    trained.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<|begin_of_text|> $A", special_tokens=[("<|begin_of_text|>", 0)]
+    )
+    trained.save(str(path))
 
 
 @pytest.fixture(scope="module")
@@ -396,6 +418,41 @@ def test_a_changed_or_missing_data_file_is_refused(bundles, tmp_path):
     path.unlink()
     with pytest.raises(BundleError, match=r"text\.data is missing"):
         Bundle.load(tmp_path / "out")
+
+
+def run(*command: object) -> "subprocess.CompletedProcess[str]":
+    script, *arguments = map(str, command)
+    program = Path(sys.executable).with_name(script)
+    return subprocess.run([str(program), *arguments], capture_output=True, text=True)
+
+
+def test_from_two_bundles_to_a_draft(bundles, files, tmp_path, shared_data):
+    """The text bundle embeds 50 Open-I reports, the image bundle drafts from them."""
+    studies = map(json.loads, (shared_data / "openi" / "studies.jsonl").read_text().splitlines())
+    reports = [
+        {"uid": s["uid"], "findings": s.get("findings") or "", "impression": s["impression"]}
+        for s in islice((s for s in studies if s.get("impression")), 50)
+    ]
+    (tmp_path / "reports.jsonl").write_text("".join(json.dumps(r) + "\n" for r in reports))
+    exported = run(
+        *("cxr-export", "--model", "llm2clip4cxr-vision", "--out", tmp_path / "image"),
+        *("--checkpoint", files / "llm2clip4cxr.bin"),
+    )
+    assert exported.returncode == 0, exported.stderr
+    built = run(
+        *("cxr-index", "build", tmp_path / "reports.jsonl", "--out", tmp_path / "index"),
+        *("--bundle", bundles["full"].directory),
+    )
+    assert built.returncode == 0, built.stderr
+    study = shared_data / "dicom" / "xrv_rsna_cr_pa_1024_jpegbaseline.dcm"
+    chosen = ("--bundle", tmp_path / "image", "--index", tmp_path / "index")
+    drafted = run("cxr-run", study, "--json", *chosen)
+    assert drafted.returncode == 0, drafted.stderr
+    report = json.loads(drafted.stdout)
+    spoken = " ".join(f"{r['findings']} {r['impression']}" for r in reports).lower()
+    assert report["impression"].split(".")[0].lower() in spoken
+    index = json.loads((tmp_path / "index" / "index.json").read_text())
+    assert index["metric"] == "inner_product"
 
 
 def test_what_is_missing_is_said_in_one_line(files, tmp_path):

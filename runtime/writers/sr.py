@@ -146,9 +146,10 @@ def _contribution(report: Report, device: Dataset) -> Dataset:
     item.DeviceSerialNumber = device.DeviceSerialNumber
     parts = {"Model": "bundle", "index": "index"}
     used = {name: key for name, key in parts.items() if provenance[f"{key}_sha256"] is not None}
+    # The short one last: it takes the blank that fills an odd length, a digest has no room for it.
     item.SoftwareVersions = [
-        device.SoftwareVersions,
         *(_short(str(provenance[f"{key}_sha256"])) for key in used.values()),
+        device.SoftwareVersions,
     ]
     named = "; ".join(
         f"{name} {provenance[key]} sha256 {provenance[f'{key}_sha256']}"

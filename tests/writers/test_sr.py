@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import subprocess
+import warnings
 from io import BytesIO
 from pathlib import Path
 
@@ -206,10 +207,23 @@ def test_equipment_names_software_model_and_index(report):
     (item,) = dataset.ContributingEquipmentSequence
     assert item.PurposeOfReferenceCodeSequence[0].CodeValue == "109102"
     assert list(item.SoftwareVersions) == [
-        report.provenance["software"],
         report.provenance["bundle_sha256"],
         report.provenance["index_sha256"],
+        report.provenance["software"],
     ]
+
+
+@pytest.mark.parametrize("software", ["cxr-edge 0.1.0", "cxr-edge 0.10.0"])
+def test_a_generated_draft_names_no_index_and_keeps_to_the_lengths(software, with_provenance):
+    report = with_provenance(software=software, index=None, index_sha256=None, method="generate")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dataset = written(report)
+        (item,) = dataset.ContributingEquipmentSequence
+        assert list(item.SoftwareVersions) == [report.provenance["bundle_sha256"], software]
+    assert "index" not in item.ContributionDescription
+    texts = [element.value for element in dataset.iterall() if element.keyword == "TextValue"]
+    assert any("written by a language decoder" in text for text in texts)
 
 
 @pytest.mark.parametrize("key", ["software", "bundle_sha256", "index_sha256", "recipe_sha256"])

@@ -1,10 +1,8 @@
 """From a corpus to indexes: read, embed, compress, write. Runs without torch; can be resumed."""
 
-import shutil
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,21 +11,20 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cxr_edge.bundle import Bundle
-from cxr_edge.errors import OutputError, SentenceIndexError
 from cxr_edge.indexes.building.encoding import Encoders, encode_all
 from cxr_edge.indexes.building.images import encode_all_images, image_columns, read_images
+from cxr_edge.indexes.building.placing import placed, require_free, targets
 from cxr_edge.indexes.building.progress import Progress, silent
 from cxr_edge.indexes.building.reading import Texts, read
 from cxr_edge.indexes.building.rows import columns_of
 from cxr_edge.indexes.building.workspace import Workspace
 from cxr_edge.indexes.compression.clustering import cluster, rows_that_fit
-from cxr_edge.indexes.container import CLUSTERS, DATA, MANIFEST, SCHEMA
+from cxr_edge.indexes.container import SCHEMA
 from cxr_edge.indexes.corpora import Corpus
 from cxr_edge.indexes.corpora.images import ImageReports
 from cxr_edge.indexes.engines import BuildEngine, get_engine
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.indexes.writing import write_index
-from cxr_edge.manifest import read_manifest
 
 
 @dataclass(frozen=True)
@@ -107,10 +104,8 @@ def build_index(
         "compression": sorted(options.levels),
         "minimum frequency": options.minimum_frequency,
     }
-    targets = _targets(out, options)
-    if not out.with_name(f"{out.name}.building").exists():
-        for target in targets.values():
-            _require_free(target, options.replace)
+    places = targets(out, options.levels)
+    require_free(out, list(places.values()), options.replace)
     work = Workspace(out, key)
     try:
         if "counts" not in work.state:
@@ -122,8 +117,8 @@ def build_index(
         manifest = _manifest(work, bundle, labels, options)
         embedding = labels.space if labels else bundle.space
         indexes = {
-            level: _write(targets[level], level, texts, work, options, manifest, embedding)
-            for level in sorted(targets)
+            level: _write(places[level], level, texts, work, options, manifest, embedding)
+            for level in sorted(places)
         }
     except BaseException:
         if work.state:
@@ -165,8 +160,7 @@ def build_image_index(
     bundle.network("image")
     labels = Bundle.load(options.labeler_bundle) if options.labeler_bundle else None
     key = {**_key(reports.fingerprint(), bundle, labels, options), "key": "image"}
-    if not out.with_name(f"{out.name}.building").exists():
-        _require_free(out, options.replace)
+    require_free(out, [out], options.replace)
     work = Workspace(out, key)
     try:
         if "counts" not in work.state:
@@ -175,7 +169,9 @@ def build_image_index(
             encode_all_images(_encoders(bundle, engine, options), work, engine, progress)
         manifest = {**_manifest(work, bundle, labels, options), "key": "image"}
         record = {**manifest, "name": options.name, "compression": {"level": 0.0}}
-        index = write_index(out, image_columns(work), manifest=record, replace=options.replace)
+        index = placed(out, work.digest) or write_index(
+            out, image_columns(work), manifest=record, replace=options.replace
+        )
     except BaseException:
         if work.state:
             work.close()
@@ -229,27 +225,6 @@ def _manifest(
     }
 
 
-def _targets(out: Path, options: BuildOptions) -> dict[float, Path]:
-    if len(options.levels) == 1:
-        return {options.levels[0]: out}
-    return {level: out / f"{level:g}" for level in options.levels}
-
-
-def _require_free(target: Path, replace: bool) -> None:
-    """Say now what would otherwise be found out when all the work is done.
-
-    Raises:
-        OutputError: ``target`` exists, and is not an index that may be replaced.
-    """
-    if target.exists() and not replace:
-        raise OutputError(f"{target} exists; remove it or choose another name")
-    if target.exists() and not (target / MANIFEST).is_file():
-        raise OutputError(
-            f"{target} is not replaced: it holds no {MANIFEST}, so it is something else; "
-            "choose another name"
-        )
-
-
 def _compress(
     texts: Texts, work: Workspace, options: BuildOptions, engine: BuildEngine, progress: Progress
 ) -> None:
@@ -282,13 +257,8 @@ def _write(
     embedding: str,
 ) -> SentenceIndex:
     """Write one index, unless an interrupted run has already put it there."""
-    if target.exists():
-        try:
-            if read_manifest(target, MANIFEST, SCHEMA, SentenceIndexError)["build"] == work.digest:
-                return SentenceIndex.open(target)
-        except (SentenceIndexError, KeyError):
-            pass  # an older index, which is replaced or in the way
-    _sweep(target)
+    if (there := placed(target, work.digest)) is not None:
+        return there
     compression: dict[str, Any] = {"level": level, "texts": len(texts)}
     owners = None
     if level > 0:
@@ -300,10 +270,3 @@ def _write(
     name = options.name if len(options.levels) == 1 else f"{options.name}-{level:g}"
     record = {**manifest, "name": name, "compression": compression}
     return write_index(target, columns, manifest=record, clusters=clusters, replace=options.replace)
-
-
-def _sweep(target: Path) -> None:
-    """Remove what runs that were killed while they wrote have left beside ``target``."""
-    for left in target.parent.glob(f".{escape(target.name)}.*.tmp"):
-        if {path.name for path in left.iterdir()} <= {DATA, CLUSTERS, MANIFEST}:
-            shutil.rmtree(left, ignore_errors=True)

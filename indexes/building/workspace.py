@@ -38,7 +38,7 @@ class Workspace:
             OutputError: the folder is of a build with another key, is in use, is something else,
                 or cannot be written.
         """
-        self.folder = out.absolute().with_name(f"{out.absolute().name}.building")
+        self.folder = self.folder_of(out)
         self.key = json.loads(json.dumps(key, sort_keys=True))
         self.state: dict[str, Any] = {}
         """What the journal holds beside the key."""
@@ -57,6 +57,11 @@ class Workspace:
         except BaseException:
             self.close()
             raise
+
+    @staticmethod
+    def folder_of(out: Path) -> Path:
+        """The working folder of a build of ``out``."""
+        return out.absolute().with_name(f"{out.absolute().name}.building")
 
     def _take_up(self) -> None:
         path = self.folder / _JOURNAL

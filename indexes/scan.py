@@ -44,9 +44,22 @@ def scores_of(vectors: NDArray[Any], query: NDArray[np.float32]) -> NDArray[np.f
     start = 0
     for block in blocks(vectors):
         end = start + len(block)
-        np.matmul(block.astype(np.float32), query, out=scores[start:end])
+        np.matmul(widened(block), query, out=scores[start:end])
         start = end
     return scores
+
+
+def widened(halves: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Finite float16 numbers as float32, exactly; several times faster than ``astype``.
+
+    Sign, exponent and fraction are moved to their places, which leaves the exponent 112 too small;
+    a product with 2**112 puts it right, for subnormal numbers too.
+    """
+    bits = np.left_shift(halves.view(np.int16), 13, dtype=np.int32, casting="unsafe")
+    bits &= ~0x70000000  # copies of the sign
+    numbers = bits.view(np.float32)
+    numbers *= np.float32(2**112)
+    return numbers
 
 
 def best_of(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from synthetic_index import exact_graph, synthetic_columns
 from cxr_edge.errors import SentenceIndexError
 from cxr_edge.indexes.contents import NO_ROW, Graph
 from cxr_edge.indexes.native import MISSING, reader
-from cxr_edge.indexes.scan import scan, scores_of, walk
+from cxr_edge.indexes.scan import scan, scores_of, walk, widened
 
 needs_reader = pytest.mark.skipif(reader is None, reason=MISSING)
 
@@ -54,6 +54,28 @@ def test_every_half_is_read_as_numpy_reads_it(kernel: str) -> None:
     scores = np.empty(2**16, np.float32)
     reader.scores(halves.reshape(-1, 1), np.ones(1, np.float32), scores)
     np.testing.assert_array_equal(scores, halves.astype(np.float32))
+
+
+def test_numpy_reads_every_finite_half_exactly() -> None:
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)].reshape(-1, 16)
+    wide = widened(halves)
+    assert wide.dtype == np.float32
+    expected = halves.astype(np.float32)
+    np.testing.assert_array_equal(wide.view(np.uint32), expected.view(np.uint32))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_without_the_reader_numpy_finds_the_same(
+    monkeypatch: pytest.MonkeyPatch, dtype: str
+) -> None:
+    vectors, queries = vectors_of(1111, 24, dtype), vectors_of(9, 24, "float32", 2)
+    monkeypatch.setattr("cxr_edge.indexes.scan.reader", None)
+    found = scan(vectors, queries, 7)
+    exact = queries.astype(np.float64) @ vectors.T.astype(np.float64)
+    np.testing.assert_array_equal(found.rows, np.argsort(-exact, kind="stable")[:, :7])
+    with pytest.raises(SentenceIndexError, match="graph cannot be searched"):
+        walk(vectors, exact_graph(vectors.astype(np.float32)), queries, 7, ef=9)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

@@ -8,6 +8,7 @@ from cxr_edge.benchmarks.compression import compression
 from cxr_edge.benchmarks.engines import engines
 from cxr_edge.benchmarks.exports import exports
 from cxr_edge.benchmarks.labeler import labeler
+from cxr_edge.benchmarks.opening import opening
 from cxr_edge.benchmarks.stages import stages
 from cxr_edge.benchmarks.startup import startup
 
@@ -25,3 +26,4 @@ bench.add_command(labeler)
 bench.add_command(exports)
 bench.add_command(engines)
 bench.add_command(compression)
+bench.add_command(opening)

@@ -111,7 +111,7 @@ def _first_above(
 ) -> NDArray[np.intp]:
     """Per row of ``products`` the first column above the threshold, or ``NONE``."""
     near = products > threshold - BAND
-    found = near.argmax(axis=1)
+    found: NDArray[np.intp] = near.argmax(axis=1)
     every = np.arange(len(found))
     none = ~near[every, found]
     unsure = np.flatnonzero(~none & (products[every, found] <= threshold + BAND))

@@ -48,7 +48,13 @@ _OPEN_ENDED = re.compile(
 )
 _END = re.compile(
     r"[.!?]+(?=\s|$|[\"')\]])|(?<=[A-Za-z)]{2})\.(?=[A-Za-z]{2})|(?<=[a-zA-Z]{2})\.(?=\d{1,2}\.)|"
-    r"(?<=[0-9_])\.(?=[A-Z][A-Za-z])"
+    r"(?<=[0-9_])\.(?=[A-Z][A-Za-z])|(?<=[a-z]) (?=\d{1,2}[.)] [A-Z])"
+)
+# What a number belongs to: "rib 7." goes on no list.
+_NUMBERED = re.compile(
+    r"(?:\b(?:ribs?|segments?|grade|type|level|stage|zone|image|view|series|no|number|of|at|to|and|"
+    r"than|about|approximately|or|in|day|age|class|x))$",
+    re.IGNORECASE,
 )
 _WORD_BEFORE = re.compile(r"[\w.]+$")
 _BEGINNING = re.compile(r"[A-Z](?:[a-z]| [a-z])")
@@ -101,6 +107,8 @@ def _is_boundary(text: str, start: int, stop: int) -> bool:
     """Whether the punctuation ``text[start:stop]`` ends a sentence, and is no abbreviation."""
     # What follows and what precedes is looked at through windows, which keeps long texts linear.
     after = text[stop : stop + 8].lstrip(" \"'([")
+    if text[start] == " ":
+        return _goes_on(text, start)
     if text[start] != ".":
         return True
     if stop - start > 1:
@@ -126,6 +134,18 @@ def _is_boundary(text: str, start: int, stop: int) -> bool:
         before = text[max(0, found.start() - 24) : found.start()].split()
         return bool(before) and before[-1].lower() in _LETTERED
     return True
+
+
+def _goes_on(text: str, blank: int) -> bool:
+    """Whether the number after a blank is the next one of a list ("1. Cardiomegaly 2. Edema")."""
+    found = re.match(r"\d+", text[blank + 1 : blank + 3])
+    if found is None or _NUMBERED.search(text[max(0, blank - 16) : blank]):
+        return False
+    number = int(found.group())
+    if number == 1:
+        return re.search(r"(?<!\d)2[.)] ?[A-Z]", text[blank : blank + 800]) is not None
+    before = text[max(0, blank - 800) : blank]
+    return re.search(rf"(?<![\d.]){number - 1}[.)] ?[A-Z]", before) is not None
 
 
 def _append(sentences: list[str], piece: str) -> None:

@@ -47,6 +47,9 @@ def test_split(text: str, expected: list[str]) -> None:
         ("a. Clear lungs.\nb. No effusion.", ["Clear lungs.", "No effusion."]),
         ("• Clear lungs\n• No effusion", ["Clear lungs", "No effusion"]),
         ("1.TUBE HIGH.  PICC LOW.\n\n2.NO MASS.", ["TUBE HIGH.", "PICC LOW.", "NO MASS."]),
+        ("1. Cardiomegaly 2. No mass.", ["Cardiomegaly", "No mass."]),
+        ("Chest 1. No mass. 2. No edema.", ["Chest", "No mass.", "No edema."]),
+        ("Fracture of rib 1. No mass. 2 views.", ["Fracture of rib 1.", "No mass.", "2 views."]),
         ("13 - 14 mm nodule.", ["13 - 14 mm nodule."]),
         # Abbreviations.
         ("Edema vs. pneumonia.", ["Edema vs. pneumonia."]),

@@ -12,6 +12,7 @@ from cxr_edge.indexes.corpora.text.screening import (
     is_notification,
     is_recommendation,
     is_signature,
+    is_title,
 )
 from cxr_edge.labelers.attributes import attributes
 from cxr_edge.types import Attribute
@@ -22,6 +23,7 @@ SIGNATURE = "sentence that says who read or signed the report"
 EARLIER = "sentence that speaks of an earlier study"
 REDACTED = "sentence that holds a redaction mark"
 WORDLESS = "sentence without words, or a heading with nothing under it"
+TITLE = "sentence that only names the views"
 
 _FEWEST_WORDS = 2
 """Words that must be left where a redaction mark was taken out."""
@@ -57,6 +59,8 @@ def judge_english(sentence: str, capitals: bool, options: CorpusOptions) -> Judg
     text = normalise_sentence(sentence, capitals=capitals)
     if not any(map(str.isalpha, text)) or (sentence.rstrip().endswith(":") and _brief(text)):
         return Judged(text, WORDLESS)
+    if is_title(text):
+        return Judged(text, TITLE)
     if is_notification(text):
         return Judged(text, NOTIFICATION)
     if is_signature(text):

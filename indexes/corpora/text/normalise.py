@@ -7,6 +7,7 @@ said here the text stays as it was written.
 
 import re
 import unicodedata
+from html import unescape
 
 # Characters that look alike, and line ends of every kind.
 _PLAIN = {
@@ -19,6 +20,8 @@ _PLAIN = {
     0x0009: "  ",  # two, because a gap wider than a blank tells a heading from a sentence
 }
 _LINE_END = re.compile(r"\r\n?|\\r\\n|\\n(?![a-z])")
+_ENTITY = re.compile(r"&(?:gt|lt|amp|quot|apos|nbsp|#\d{2,4});")
+_TEMPLATE = re.compile(r"\[<|>\]")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
 )
@@ -49,10 +52,15 @@ def normalise_report(text: str) -> str:
     """Put the characters of a report in one form; line breaks become ``\\n`` and stay.
 
     Compatibility forms are joined (NFKC), dashes, quotation marks and blanks made plain, invisible
-    characters taken out, a written-out ``\\n`` turned into a line break.
+    characters taken out, a written-out ``\\n`` turned into a line break, entities of XML resolved,
+    and the ``[<...>]`` of dictation templates taken off.
     """
+    while (plain := _ENTITY.sub(lambda entity: unescape(entity.group()), text)) != text:
+        text = plain
     text = _INVISIBLE.sub("", _LINE_END.sub("\n", text).translate(_PLAIN))
     text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
+    while (plain := _TEMPLATE.sub(" ", text)) != text:
+        text = plain
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
@@ -101,6 +109,8 @@ def normalise_sentence(text: str, *, capitals: bool = False) -> str:
     # A number that is all there is stays.
     while (bare := _LIST_NUMBER.sub("", text, count=1)) != text and any(map(str.isalnum, bare)):
         text = bare
+    if text.startswith("[") and "]" not in text:
+        text = text[1:].lstrip()
     text = _TAIL.sub("", text)
     if not any(map(str.isalnum, text)):
         return ""

@@ -118,6 +118,23 @@ _SIGNATURE = _any(
 )
 
 
+_BONES = (
+    r"chest|abdomen|kub|thorax|pelvis|hand|wrist|elbow|shoulder|hip|knee|ankle|foot|feet|femur|"
+    r"tibia|humerus|forearm|clavicle|ribs?|sternum|(?:(?:cervical|thoracic|lumb\w+) )?spine"
+)
+_TITLE = _any(
+    rf"^(?:(?:ap|pa|left|right|bilateral|portable|frontal|lateral|and) )*(?:{_BONES})"
+    r"(?: (?:radiographs?|x-?rays?|films?|series|views?|images?))?\.?$",
+    r"^(?:\d+|one|two|three|four|single) (?:images?|views?|films?|radiographs?)"
+    r"(?: of the chest)?\.?$",
+)
+
+
+def is_title(sentence: str) -> bool:
+    """Whether a sentence only names what was taken ("Left knee.", "Two views of the chest.")."""
+    return len(sentence) < 60 and _TITLE.search(sentence) is not None
+
+
 def is_recommendation(sentence: str) -> bool:
     """Whether a sentence says what to do next ("Recommend follow-up CT.")."""
     return _hinted(sentence, _RECOMMENDATION_HINTS) and _RECOMMENDATION.search(sentence) is not None

@@ -27,6 +27,8 @@ from cxr_edge.indexes.corpora.text.normalise import (
         ("one\\nTwo", "one\nTwo"),
         ("clear…", "clear..."),
         ("Ｃlear", "Clear"),
+        ("2 &lt; 3 &amp; 4", "2 < 3 & 4"),
+        ("[<Clear lungs.>] Normal", " Clear lungs.  Normal"),
         ("ends  \nhere", "ends\nhere"),
     ],
 )
@@ -58,6 +60,8 @@ def test_report(text: str, expected: str) -> None:
         ("C. difficile colitis.", "C. difficile colitis."),
         ("heart , lungs normal", "heart, lungs normal."),
         ("Clear (see above)", "Clear (see above)."),
+        ("[Clear lungs.", "Clear lungs."),
+        ("Clear [sic] lungs.", "Clear [sic] lungs."),
         ("...", ""),
         ("", ""),
     ],

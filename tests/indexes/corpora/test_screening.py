@@ -13,6 +13,7 @@ from cxr_edge.indexes.corpora.text.judging import (
     RECOMMENDATION,
     REDACTED,
     SIGNATURE,
+    TITLE,
     WORDLESS,
     judge_english,
 )
@@ -88,6 +89,7 @@ def test_signatures(sentence: str) -> None:
         "Possible pneumonia in the appropriate clinical setting.",
         "The findings may represent atelectasis.",
         "Findings are suggestive of edema.",
+        "Clear chest.",
         "The heart is at the upper limit of normal.",
         "The aorta is calcified.",
         "Callus surrounds the left seventh rib.",
@@ -103,6 +105,14 @@ def test_findings_stay(sentence: str) -> None:
 @pytest.mark.parametrize("sentence", ["HEART:", "LINES AND TUBES:", "...", "2."])
 def test_nothing_is_said(sentence: str) -> None:
     assert reason(sentence) == WORDLESS
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["Chest.", "Left knee.", "Two views of the chest.", "2 images.", "PA and lateral chest films."],
+)
+def test_titles(sentence: str) -> None:
+    assert reason(sentence) == TITLE
 
 
 def test_a_word_that_speaks_for_itself_stays() -> None:

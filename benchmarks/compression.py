@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import click
@@ -20,12 +21,17 @@ from cxr_edge.indexes.compression import LEVELS
 from cxr_edge.indexes.engines import ENGINES
 
 
+_SAMPLED = 0.02
+"""Seconds between two looks at the private memory, for which the system keeps no peak."""
+
+
 def measure(path: Path, levels: tuple[float, ...], engine: str, threads: int) -> dict[str, Any]:
     """Compress a .npy file of unit rows in this process; best called in one of its own.
 
     Returns:
-        Seconds and processor seconds (of this process), peak memory in MiB: all that was resident,
-        mapped file included, and what was private; representatives and a digest of the result.
+        Seconds and processor seconds (of this process, not of Ray's), peak memory in MiB: all that
+        was resident, mapped file included, and what was private; representatives and a digest of
+        the result.
     """
     from threadpoolctl import threadpool_limits
 
@@ -35,12 +41,21 @@ def measure(path: Path, levels: tuple[float, ...], engine: str, threads: int) ->
     rows = len(np.load(path, mmap_mode="r"))
     owners = np.zeros((len(levels), rows), np.uint32)
     runner = get_engine(engine, threads)
-    private = 0
+    private, finished = [0], Event()
+
+    def watch() -> None:
+        while not finished.wait(_SAMPLED):
+            private.append(_status("RssAnon"))
+
+    watcher = Thread(target=watch)
+    watcher.start()
     with threadpool_limits(threads, "blas"):
         began, work = time.perf_counter(), time.process_time()
         for _ in cluster(path, levels, owners, engine=runner):
-            private = max(private, _status("RssAnon"))
+            pass
         seconds, busy = time.perf_counter() - began, time.process_time() - work
+    finished.set()
+    watcher.join()
     runner.close()
     leaders = (owners == np.arange(rows)).sum(axis=1)
     return {
@@ -50,7 +65,7 @@ def measure(path: Path, levels: tuple[float, ...], engine: str, threads: int) ->
         "seconds": round(seconds, 1),
         "processor_seconds": round(busy, 1),
         "peak_mib": _status("VmHWM"),
-        "private_mib": private,
+        "private_mib": max(private),
         "representatives": {f"{le:g}": int(n) for le, n in zip(levels, leaders, strict=True)},
         "sha256": hashlib.sha256(owners.tobytes()).hexdigest(),
     }

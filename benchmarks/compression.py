@@ -20,7 +20,6 @@ from cxr_edge.benchmarks.record import machine, write_json
 from cxr_edge.indexes.compression import LEVELS
 from cxr_edge.indexes.engines import ENGINES
 
-
 _SAMPLED = 0.02
 """Seconds between two looks at the private memory, for which the system keeps no peak."""
 

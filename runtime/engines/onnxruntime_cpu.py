@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cxr_edge.engines.base import Arrays, EngineInfo, Probe, Weights
 from cxr_edge.engines.onnxruntime_session import open_session, reason, runtime
-from cxr_edge.engines.packages import Need, both_runtimes, found, package
+from cxr_edge.engines.packages import Need, both_runtimes, package, present
 from cxr_edge.errors import BundleError
 
 PROVIDER = "CPUExecutionProvider"
@@ -15,7 +15,7 @@ PROVIDER = "CPUExecutionProvider"
 
 def needs() -> list[Need]:
     """One package; where only the build for GPUs is installed, that one does as well."""
-    if found("onnxruntime-gpu") and not found("onnxruntime"):
+    if present("onnxruntime-gpu") and not present("onnxruntime"):
         return [package("onnxruntime-gpu", "gpu")]
     return [package("onnxruntime", "cpu")]
 

@@ -3,10 +3,11 @@
 Inputs and outputs live in device buffers that are allocated once per shape; at batch 1 the whole
 network is captured as a CUDA graph and replayed. Precision is that of the bundle: FP32 stays FP32
 (no TF32), and FP16 is a matter of the graph.
+
+``auto`` asks here first on every machine: what only a GPU needs is imported where it is used.
 """
 
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,11 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cxr_edge.engines.base import Arrays, EngineInfo, Probe, Weights
-from cxr_edge.engines.libraries import locate, needed, version_of
-from cxr_edge.engines.onnxruntime_binding import BoundSession
-from cxr_edge.engines.onnxruntime_session import open_session, reason, runtime
-from cxr_edge.engines.packages import Need, both_runtimes, found, package
-from cxr_edge.engines.probing import ask
+from cxr_edge.engines.packages import Need, both_runtimes, package, present
 from cxr_edge.errors import BundleError, EngineUnavailable
 
 PROVIDER = "CUDAExecutionProvider"
@@ -40,6 +37,10 @@ _WHEELS = {
 
 def libraries() -> dict[str, Path | None]:
     """Libraries of CUDA and its driver that the installed provider asks for, and where they are."""
+    from importlib.util import find_spec
+
+    from cxr_edge.engines.libraries import locate, needed
+
     spec = find_spec("onnxruntime")
     folders = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
     names = [name for folder in folders for name in needed(folder / "capi" / _LIBRARY)]
@@ -50,14 +51,20 @@ def needs() -> list[Need]:
     """The package and, where it is installed, the libraries that its provider asks for."""
     need = package("onnxruntime-gpu", "gpu")
     if need.found is None:
-        # The plain package has to go first: the two overwrite each other.
-        remove = "pip uninstall -y onnxruntime && " if found("onnxruntime") else ""
-        return [replace(need, fix=f"run: {remove}pip install 'cxr-edge[gpu]'")]
+        return [replace(need, fix=_install())]
     return [need, *(_library(name, place) for name, place in libraries().items())]
+
+
+def _install() -> str:
+    # The plain package has to go first: the two overwrite each other.
+    remove = "pip uninstall -y onnxruntime && " if present("onnxruntime") else ""
+    return f"run: {remove}pip install 'cxr-edge[gpu]'"
 
 
 def _library(name: str, place: Path | None) -> Need:
     if place is not None:
+        from cxr_edge.engines.libraries import version_of
+
         return Need(name, "", version_of(place), None)
     wheel = _WHEELS.get(name.partition(".")[0])
     return Need(
@@ -67,6 +74,10 @@ def _library(name: str, place: Path | None) -> Need:
 
 def probe() -> Probe:
     """Look at what is installed and, if all of it is there, try it in a process of its own."""
+    if not present("onnxruntime-gpu"):
+        return Probe(False, f"onnxruntime-gpu is not installed; {_install()}")
+    from cxr_edge.engines.probing import ask
+
     need, *others = needs()
     missing = [library for library in others if library.fix]
     trouble = need.complaint or both_runtimes("gpu")
@@ -84,6 +95,9 @@ class _CudaSession:
     """A session on the GPU that keeps to the protocol of ``Engine``."""
 
     def __init__(self, model: bytes, threads: int, weights: Weights) -> None:
+        from cxr_edge.engines.onnxruntime_binding import BoundSession
+        from cxr_edge.engines.onnxruntime_session import open_session, runtime
+
         ort = runtime("onnxruntime-gpu")
         plain = {"device_id": "0", "use_tf32": "0"}
         try:
@@ -101,6 +115,8 @@ class _CudaSession:
         try:
             return self._bound.run(inputs)
         except Exception as problem:
+            from cxr_edge.engines.onnxruntime_session import reason
+
             raise EngineUnavailable(
                 f"engine cuda failed while running: {reason(problem)}; try --engine cpu"
             ) from None

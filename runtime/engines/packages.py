@@ -5,7 +5,7 @@ Versions are those of this project's own metadata: one list, in pyproject.toml.
 
 import re
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, distribution, requires, version
 
 _REQUIREMENT = re.compile(r"([\w.-]+)\s*(?:>=|==)\s*([\d.]+).*extra\s*==\s*[\"'](\w+)[\"']")
 
@@ -16,6 +16,15 @@ def found(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def present(package: str) -> bool:
+    """Whether a package is installed; cheaper than its version, for which a file is parsed."""
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def required(package: str, extra: str) -> str | None:
@@ -80,7 +89,7 @@ def both_runtimes(extra: str) -> str | None:
     Args:
         extra: the extra of this project that installs the one which is wanted.
     """
-    if found("onnxruntime") and found("onnxruntime-gpu"):
+    if present("onnxruntime") and present("onnxruntime-gpu"):
         return (
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other; run: "
             "pip uninstall -y onnxruntime onnxruntime-gpu && pip install "

@@ -27,5 +27,6 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], Non
             raise PackageNotFoundError(package)
 
         monkeypatch.setattr(packages, "version", version)
+        monkeypatch.setattr(packages, "distribution", version)
 
     return install

@@ -32,8 +32,9 @@ CORPORA: dict[str, str] = {
 }
 """Name of each corpus format and what makes its reader of a path and the options, as
 ``module:name``; the grammar's makes the corpus itself."""
+_NAMED_COLUMNS = frozenset(("csv", "jsonl", "parquet"))
 SECTIONS = ("findings", "impression")
-ROLES = (*SECTIONS, "report", "source", "split", "image")
+ROLES = (*SECTIONS, "report", "source", "split", "image", "view")
 """What a column of a table can be."""
 
 
@@ -164,6 +165,11 @@ def open_reader(source: str | Path, options: CorpusOptions, form: str | None = N
         from cxr_edge.indexes.corpora.recognise import recognise
 
         form, path = recognise(path)
+    if options.columns and form not in _NAMED_COLUMNS:
+        raise CorpusError(
+            f"{path}: the format {form} knows where everything is; columns can be named in "
+            f"{', '.join(sorted(_NAMED_COLUMNS))}"
+        )
     return cast("Reader", _named(form)(path, options))
 
 

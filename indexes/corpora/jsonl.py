@@ -38,7 +38,7 @@ class JsonlReader:
             path, "a JSON Lines file of reports, another corpus, or 'grammar' for ours"
         )
         named = dict(options.columns)
-        self._key = {role: named.get(role, role) for role in (*_TEXTS, "split", "image")}
+        self._key = {role: named.get(role, role) for role in (*_TEXTS, "split", "image", "view")}
         self._sources = (named["source"],) if "source" in named else _SOURCES
         self.notes: list[str] = []
 
@@ -90,17 +90,20 @@ class JsonlReader:
             # A whole report beside its own sections would say everything twice.
             parts=parts or (("", texts[2][1]),),
             split=None if split is None else str(split),
-            images=_images(report.get("images", report.get(self._key["image"]))),
+            images=_images(
+                report.get("images", report.get(self._key["image"])),
+                report.get(self._key["view"]),
+            ),
         )
 
 
-def _images(listed: object) -> tuple[ImageName, ...]:
+def _images(listed: object, view: object) -> tuple[ImageName, ...]:
     """Images as names, or as objects with a ``file`` and perhaps a ``projection`` or ``view``."""
     names: list[ImageName] = []
     for row in listed if isinstance(listed, list) else [listed]:
         fields = row if isinstance(row, dict) else {"file": row}
         file = fields.get("file")
         if isinstance(file, str) and file:
-            view = fields.get("projection") or fields.get("view")
-            names.append(ImageName(file, view_of(view if isinstance(view, str) else "")))
+            named = fields.get("projection") or fields.get("view") or view
+            names.append(ImageName(file, view_of(named if isinstance(named, str) else "")))
     return tuple(names)

@@ -141,7 +141,7 @@ class TableReader:
         self._source_of, self._image_of, self._split_of = source_of, image_of, split_of
 
     def _used(self) -> list[str]:
-        return [c for role in (*ROLES, "view") if (c := getattr(self._columns, role)) is not None]
+        return [c for role in ROLES if (c := getattr(self._columns, role)) is not None]
 
     def files(self) -> Iterator[Path]:
         """See ``Reader``."""

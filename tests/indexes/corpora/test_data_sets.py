@@ -291,3 +291,19 @@ def test_images_of_a_table(tmp_path: Path) -> None:
         (tmp_path / "x.dcm", "Clear lungs.")
     ]
     assert corpus.dropped["image that is not there"] == 1
+
+
+def test_the_view_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "x.dcm").touch()
+    (tmp_path / "a.csv").write_text("path,report,Sicht\nx.dcm,Clear lungs.,LATERAL\n")
+    (tmp_path / "a.jsonl").write_text('{"image": "x.dcm", "report": "Clear.", "Sicht": "lateral"}')
+    options = CorpusOptions(columns=(("view", "Sicht"),))
+    for name in ("a.csv", "a.jsonl"):
+        corpus = image_reports(tmp_path / name, options)
+        assert list(corpus) == []
+        assert corpus.dropped["image of another view"] == 1
+
+
+def test_columns_of_a_released_table_are_fixed(chexpert_plus: Path) -> None:
+    with pytest.raises(CorpusError, match="the format chexpert-plus knows where everything is"):
+        open_corpus(chexpert_plus, CorpusOptions(columns=(("report", "report"),)))

@@ -5,12 +5,10 @@ import numpy as np
 import pytest
 import torch
 from image_towers import (
-    agree,
     eight_bits,
     operators,
     published,
     radiograph,
-    randomise,
     shapes,
     source,
     under,
@@ -18,32 +16,19 @@ from image_towers import (
 )
 from PIL import Image
 from torch.nn import functional as F
+from tower_table import ALBEF, TOWERS
 
-from cxr_edge.errors import CheckpointError
 from cxr_edge.export.models.albef_xrem import (
-    AlbefConfig,
-    AlbefVisual,
-    export_spec,
     load,
     read,
     recipe,
 )
-from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import Recipe, apply
-
-SMALL = AlbefConfig(size=64, patch=16, width=128, depth=2, hidden=192, projection=24)
 
 
 @pytest.fixture(scope="module")
 def state():
-    return randomise(AlbefVisual(SMALL), 11)
-
-
-@pytest.fixture(scope="module")
-def file(state, tmp_path_factory):
-    path = tmp_path_factory.mktemp("albef") / "checkpoint_59.pth"
-    torch.save(state, path)
-    return path
+    return TOWERS["albef-xrem"].state()
 
 
 @pytest.mark.parametrize(
@@ -63,12 +48,12 @@ def transformers_vit(state):
     from transformers import ViTConfig, ViTModel
 
     config = ViTConfig(
-        hidden_size=SMALL.width,
-        num_hidden_layers=SMALL.depth,
+        hidden_size=ALBEF.width,
+        num_hidden_layers=ALBEF.depth,
         num_attention_heads=2,
-        intermediate_size=SMALL.hidden,
-        image_size=SMALL.size,
-        patch_size=SMALL.patch,
+        intermediate_size=ALBEF.hidden,
+        image_size=ALBEF.size,
+        patch_size=ALBEF.patch,
         layer_norm_eps=1e-6,
     )
     own = under("visual_encoder.", state)
@@ -80,7 +65,7 @@ def transformers_vit(state):
     }
     for kind in ("weight", "bias"):
         renamed[f"embeddings.patch_embeddings.projection.{kind}"] = own[f"patch_embed.proj.{kind}"]
-        for k in range(SMALL.depth):
+        for k in range(ALBEF.depth):
             parts = own[f"blocks.{k}.attn.qkv.{kind}"].chunk(3)
             for name, part in zip("qkv", parts, strict=True):
                 renamed[f"layers.{k}.attention.{name}_proj.{kind}"] = part
@@ -116,66 +101,10 @@ def test_without_a_projection_the_class_token_is_the_embedding(state):
     assert embedding.shape == (2, 128)
 
 
-def test_every_form_of_checkpoint(state):
-    training = {
-        **{k.replace("visual_encoder", "visual_encoder_m"): v * 0 for k, v in state.items()},
-        **{k.replace("vision_proj", "vision_proj_m"): v * 0 for k, v in state.items()},
-        **state,
-        "text_encoder.bert.embeddings.position_ids": torch.zeros(1, 512, dtype=torch.int64),
-        "text_proj.weight": torch.zeros(24, 9),
-        "image_queue": torch.zeros(24, 5),
-        "queue_ptr": torch.zeros(1, dtype=torch.int64),
-        "temp": torch.tensor(0.07),
-    }
-    for form in (
-        training,
-        {f"module.{k}": v for k, v in training.items()},
-        {k: v.half() if "mlp" in k else v for k, v in training.items()},
-    ):
-        network = load(form)
-        assert read(form) == SMALL
-        assert not network.training
-        assert {p.dtype for p in network.parameters()} == {torch.float32}
-        close = torch.allclose(
-            network.visual_encoder.blocks[1].mlp.fc1.weight,
-            state["visual_encoder.blocks.1.mlp.fc1.weight"],
-            atol=1e-3,
-        )
-        assert close
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda s: s.pop("visual_encoder.norm.bias"), "1 keys missing (visual_encoder.norm.bias)"),
-        (lambda s: s.update({"visual_encoder.head.weight": torch.zeros(1)}), "1 unknown"),
-        (lambda s: s.update({"visual_encoder.pos_embed": torch.zeros(1, 19, 128)}), "19 x 128"),
-        (lambda s: s.pop("visual_encoder.pos_embed"), "visual_encoder.pos_embed missing"),
-        (
-            lambda s: s.update({"visual_encoder.norm.bias": torch.zeros(5)}),
-            "visual_encoder.norm.bias is 5, expected 128",
-        ),
-    ],
-)
-def test_a_wrong_checkpoint_is_refused_in_one_line(state, change, told):
-    wrong = dict(state)
-    change(wrong)
-    with pytest.raises(CheckpointError) as refusal:
-        load(wrong)
-    message = str(refusal.value)
-    assert told in message
-    assert "albef-xrem" in message
-    assert "\n" not in message
-
-
-def test_export_agrees_in_any_batch(file):
-    spec = export_spec(file)
-    (graph,) = spec.graphs
-    content = trace(graph).model
-    agree(graph, content)
-    assert operators(content).count("LayerNormalization") == 2 * SMALL.depth + 1
-    assert (spec.dimension, spec.metric) == (24, "cosine")
-    assert all(entry["muted"] for entry in spec.observations.values())
+def test_normalisations_are_single_nodes(exported):
+    spec, bundle = exported("albef-xrem", "fp32")
+    content = bundle.read("image.onnx")
+    assert operators(content).count("LayerNormalization") == 2 * ALBEF.depth + 1
     assert Recipe.from_json(spec.recipe) == recipe(64)
 
 

@@ -5,15 +5,12 @@ from math import cos, pi, sin
 import numpy as np
 import pytest
 import torch
-from half_precision import DELICATE, under_autocast
 from image_towers import (
-    agree,
     centre,
     eight_bits,
     operators,
     published,
     radiograph,
-    randomise,
     shapes,
     shortest,
     source,
@@ -24,31 +21,24 @@ from image_towers import (
 from PIL import Image
 from torch import nn
 from torch.nn import functional as F
+from tower_table import BIOVIL_T, TOWERS
 
-from cxr_edge.errors import CheckpointError
-from cxr_edge.export.models.biovil import BiovilConfig
 from cxr_edge.export.models.biovil_t import (
     RECIPE,
-    BiovilTConfig,
     BiovilTImage,
-    export_spec,
     load,
     read,
 )
-from cxr_edge.export.models.plain_resnet import TrunkConfig
 from cxr_edge.export.models.temporal_pooler import HEADS, sine_positions
-from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import apply
 
-TRUNK = TrunkConfig(True, 8, (4, 8, 8, 16), (1, 1, 1, 1))
-SMALL = BiovilTConfig(BiovilConfig(TRUNK, 12, 10), 16, 2)
 FC = 1000 * 2048 + 1000
 """Parameters of the ImageNet head that is in the file and is not used."""
 
 
 @pytest.fixture(scope="module")
 def state():
-    return randomise(BiovilTImage(SMALL), 13)
+    return TOWERS["biovil-t"].state()
 
 
 def test_keys_and_count_as_published():
@@ -82,14 +72,14 @@ def pooled(state, current, previous):
     tokens = torch.cat([current.flatten(2), previous.flatten(2)], dim=2).transpose(1, 2)
     places = sine_positions(height, width, current.shape[1])
     places = torch.cat([places + pooler["type_embed"][0], places + pooler["type_embed"][1]])
-    for k in range(SMALL.layers):
+    for k in range(BIOVIL_T.layers):
         block = under(f"blocks.{k}.", pooler)
-        attention = nn.MultiheadAttention(SMALL.width, HEADS, batch_first=True).eval()
+        attention = nn.MultiheadAttention(BIOVIL_T.width, HEADS, batch_first=True).eval()
         qkv = torch.cat([block[f"attn.proj_{letter}.weight"] for letter in "qkv"])
         attention.load_state_dict(
             {
                 "in_proj_weight": qkv,
-                "in_proj_bias": torch.zeros(3 * SMALL.width),
+                "in_proj_bias": torch.zeros(3 * BIOVIL_T.width),
                 "out_proj.weight": block["attn.proj.weight"],
                 "out_proj.bias": block["attn.proj.bias"],
             }
@@ -131,74 +121,9 @@ def test_says_what_torch_and_transformers_say(state, pair):
     assert (got - mean / mean.norm(dim=1, keepdim=True)).abs().max() < 1e-5
 
 
-def test_under_autocast_the_normalisation_stays_fp32(state):
-    torch.manual_seed(40)
-    network, pixels = load(state), torch.rand(2, 3, 96, 96)
-    answer, kinds = under_autocast(lambda: network(pixels))
-    assert kinds["convolution"] == {torch.float16}
-    for name in set(DELICATE) & set(kinds):
-        assert kinds[name] == {torch.float32}, name
-    with torch.inference_mode():
-        wanted = network(pixels)
-    assert answer.dtype == torch.float32
-    assert F.cosine_similarity(answer, wanted).min() > 0.9999
-
-
-def wild(state):
-    extra = {
-        "encoder.encoder.fc.weight": torch.zeros(1000, 64),
-        "encoder.vit_pooler.pos_embed": torch.zeros(1, 196, 16),
-    }
-    return {
-        "with unused keys": {**state, **extra},
-        "data parallel": {f"module.{key}": tensor for key, tensor in {**state, **extra}.items()},
-        "no counters": {k: t for k, t in state.items() if "num_batches" not in k},
-        "in part fp16": {k: t.half() if "conv" in k else t for k, t in state.items()},
-    }
-
-
-@pytest.mark.parametrize("form", list(wild({})))
-def test_checkpoints_in_the_wild(state, form):
-    torch.manual_seed(15)
-    pixels = torch.rand(2, 3, 64, 64)
-    network = load(wild(state)[form])
-    with torch.inference_mode():
-        error = (network(pixels) - load(state)(pixels)).abs().max()
-    assert error < (5e-3 if "fp16" in form else 1e-7)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (
-            lambda s: s.pop("encoder.missing_previous_emb"),
-            "1 keys missing (encoder.missing_previous_emb)",
-        ),
-        (
-            lambda s: s.pop("encoder.backbone_to_vit.weight"),
-            "encoder.backbone_to_vit.weight missing",
-        ),
-        (lambda s: s.update({"head.weight": torch.zeros(2)}), "1 unknown (head.weight)"),
-        (lambda s: s.clear(), "not a biovil-t checkpoint"),
-    ],
-)
-def test_what_does_not_fit_is_refused_in_one_line(state, change, words):
-    changed = dict(state)
-    change(changed)
-    with pytest.raises(CheckpointError) as refused:
-        load(changed)
-    assert words in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-def test_exports_for_a_single_picture(state, tmp_path):
-    torch.save(state, tmp_path / "biovil_t.pt")
-    spec = export_spec(tmp_path / "biovil_t.pt")
-    assert (spec.dimension, spec.metric) == (10, "cosine")
-    (graph,) = spec.graphs
-    content = trace(graph).model
-    agree(graph, content)
-    assert "Softmax" not in operators(content), "the pooler of pairs is left out"
+def test_the_graph_takes_a_single_picture(exported):
+    _, bundle = exported("biovil-t", "fp32")
+    assert "Softmax" not in operators(bundle.read("image.onnx")), "the pooler of pairs is left out"
 
 
 def test_recipe_on_a_wide_picture():

@@ -1,18 +1,14 @@
 """ConVIRT's image side: ResNet-50 keys, transformers' ResNet, layouts in the wild, recipe."""
 
-import re
-
 import cv2
 import numpy as np
 import pytest
 import torch
 from image_towers import (
-    agree,
     centre,
     eight_bits,
     published,
     radiograph,
-    randomise,
     shapes,
     shortest,
     source,
@@ -22,37 +18,19 @@ from image_towers import (
 )
 from PIL import Image
 from torch.nn import functional as F
+from tower_table import TOWERS
 
-from cxr_edge.errors import CheckpointError
 from cxr_edge.export.models.convirt import (
     RECIPE,
-    Convirt,
-    ConvirtConfig,
-    export_spec,
     load,
     read,
 )
-from cxr_edge.export.models.plain_resnet import TrunkConfig
-from cxr_edge.export.precision import trace
 from cxr_edge.preprocess import apply
-
-SMALL = ConvirtConfig(TrunkConfig(True, 8, (4, 8, 8, 16), (1, 2, 1, 2)), (64, 48, 20))
-POSITIONS = {"conv1": 0, "bn1": 1, "layer1": 4, "layer2": 5, "layer3": 6, "layer4": 7}
 
 
 @pytest.fixture(scope="module")
 def state():
-    return randomise(Convirt(SMALL), 23)
-
-
-def by_position(state):
-    """A trunk made of the children of a ResNet, with two layers beside it."""
-    form = {}
-    for key, tensor in state.items():
-        key = re.sub(r"^trunk\.(\w+)\.", lambda m: f"res_features.{POSITIONS[m[1]]}.", key)
-        key = key.replace("projection.0.", "res_l1.").replace("projection.2.", "res_l2.")
-        form[key] = tensor
-    return form | {"bert_model.embeddings.weight": torch.zeros(2), "bert_l1.bias": torch.zeros(3)}
+    return TOWERS["convirt"].state()
 
 
 def test_trunk_is_the_published_resnet50():
@@ -92,58 +70,11 @@ def test_numbers_are_those_of_transformers(state, layers):
     assert (got - F.normalize(wanted, dim=1)).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        dict,
-        lambda s: {f"module.{k}": v for k, v in s.items()},
-        lambda s: {k.replace("trunk.", "module.img_encoder."): v for k, v in s.items()},
-        lambda s: {k.removeprefix("trunk."): v for k, v in s.items()},
-        by_position,
-        lambda s: {k: v for k, v in s.items() if "num_batches" not in k},
-        lambda s: {k: v.half().float() if "bn" in k else v.half() for k, v in s.items()},
-    ],
-)
-def test_every_form_of_checkpoint(state, form):
-    network = load(form(state))
-    assert read(form(state)) == SMALL
-    assert not network.training
-    close = torch.allclose(network.projection[2].weight, state["projection.2.weight"], atol=1e-3)
-    assert close
-    assert {p.dtype for p in network.parameters()} == {torch.float32}
-
-
 def test_a_single_layer_without_a_number(state):
     form = {k: v for k, v in state.items() if k.startswith("trunk.")}
     form |= {"projection.weight": torch.zeros(20, 64), "projection.bias": torch.zeros(20)}
     assert read(form).projection == (64, 20)
     assert load(form).projection[0].weight.shape == (20, 64)
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda s: s.pop("trunk.layer3.0.bn3.bias"), "keys missing (trunk.layer3.0.bn3.bias)"),
-        (lambda s: s.update({"trunk.layer1.0.se.weight": torch.zeros(1)}), "1 unknown"),
-        (lambda s: s.update({"projection.2.bias": torch.zeros(3)}), "is 3, expected 20"),
-        (lambda s: s.pop("trunk.conv1.weight"), "conv1.weight missing"),
-    ],
-)
-def test_a_wrong_checkpoint_is_refused_in_one_line(state, change, told):
-    wrong = dict(state)
-    change(wrong)
-    with pytest.raises(CheckpointError) as refusal:
-        load(wrong)
-    assert told in str(refusal.value)
-    assert "\n" not in str(refusal.value)
-
-
-def test_export_agrees_in_any_batch(state, tmp_path):
-    torch.save(by_position(state), tmp_path / "model.pth")
-    spec = export_spec(tmp_path / "model.pth")
-    (graph,) = spec.graphs
-    agree(graph, trace(graph).model)
-    assert spec.dimension == 20
 
 
 @pytest.mark.parametrize("kind", ["real", "made"])

@@ -5,14 +5,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from half_precision import DELICATE, under_autocast
 from image_towers import (
-    agree,
     centre,
     eight_bits,
     published,
     radiograph,
-    randomise,
     shapes,
     source,
     transformers_trunk,
@@ -20,19 +17,15 @@ from image_towers import (
     wide_picture,
 )
 from torch.nn import functional as F
+from tower_table import TOWERS
 
-from cxr_edge.errors import CheckpointError
-from cxr_edge.export.models.gloria import RECIPE, GloriaConfig, GloriaImage, export_spec, load, read
-from cxr_edge.export.models.plain_resnet import TrunkConfig
-from cxr_edge.export.precision import trace
+from cxr_edge.export.models.gloria import RECIPE, GloriaImage, load, read
 from cxr_edge.preprocess import apply
-
-SMALL = GloriaConfig(TrunkConfig(True, 8, (4, 8, 8, 16), (1, 1, 2, 1)), 24)
 
 
 @pytest.fixture(scope="module")
 def state():
-    return randomise(GloriaImage(SMALL), 4)
+    return TOWERS["gloria"].state()
 
 
 def test_keys_and_count_as_published():
@@ -76,69 +69,10 @@ def test_corners_must_be_aligned(state):
     assert (aligned - not_aligned).abs().max() > 0.01 * aligned.abs().max()
 
 
-def test_under_autocast_the_normalisation_stays_fp32(state):
-    torch.manual_seed(40)
-    network, pixels = load(state), torch.rand(2, 3, 224, 224)
-    answer, kinds = under_autocast(lambda: network(pixels))
-    assert kinds["convolution"] == {torch.float16}
-    for name in set(DELICATE) & set(kinds):
-        assert kinds[name] == {torch.float32}, name
-    with torch.inference_mode():
-        wanted = network(pixels)[0]
-    assert answer[0].dtype == torch.float32
-    assert F.cosine_similarity(answer[0], wanted).min() > 0.9999
-
-
-def wild(state):
-    whole = {f"gloria.img_encoder.{key}": tensor for key, tensor in state.items()}
-    text = {"gloria.text_encoder.model.embeddings.position_ids": torch.arange(8)[None]}
-    return {
-        "image side alone": state,
-        "Lightning": {**whole, **text},
-        "data parallel": {f"module.{key}": tensor for key, tensor in {**whole, **text}.items()},
-        "saved after loading": {k.removeprefix("gloria."): t for k, t in {**whole, **text}.items()},
-        "with a classifier": {**whole, "gloria.img_encoder.model.fc.weight": torch.zeros(3, 64)},
-        "in part fp16": {k: t.half() if "conv" in k else t for k, t in whole.items()},
-    }
-
-
-@pytest.mark.parametrize("form", list(wild({})))
-def test_checkpoints_in_the_wild(state, form):
-    torch.manual_seed(7)
-    pixels = torch.randn(1, 3, 64, 64)
-    network = load(wild(state)[form])
-    with torch.inference_mode():
-        error = (network(pixels)[0] - load(state)(pixels)[0]).abs().max()
-    assert error < (5e-3 if "fp16" in form else 1e-7)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda s: s.pop("local_embedder.weight"), "local_embedder.weight missing"),
-        (lambda s: s.pop("global_embedder.bias"), "1 keys missing (global_embedder.bias)"),
-        (lambda s: s.update({"extra.weight": torch.zeros(2)}), "1 unknown (extra.weight)"),
-        (lambda s: s.clear(), "not a gloria checkpoint"),
-    ],
-)
-def test_what_does_not_fit_is_refused_in_one_line(state, change, words):
-    changed = dict(state)
-    change(changed)
-    with pytest.raises(CheckpointError) as refused:
-        load(changed)
-    assert words in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-def test_exports_with_corners_aligned(state, tmp_path):
-    torch.save(state, tmp_path / "chexpert_resnet50.ckpt")
-    spec = export_spec(tmp_path / "chexpert_resnet50.ckpt")
-    assert (spec.dimension, spec.metric) == (24, "cosine")
-    (graph,) = spec.graphs
-    assert graph.outputs == ("embedding", "local")
-    content = trace(graph).model
-    agree(graph, content)
-    (resize,) = [n for n in onnx.load_from_string(content).graph.node if n.op_type == "Resize"]
+def test_the_graph_enlarges_with_corners_aligned(exported):
+    _, bundle = exported("gloria", "fp32")
+    nodes = onnx.load_from_string(bundle.read("image.onnx")).graph.node
+    (resize,) = [node for node in nodes if node.op_type == "Resize"]
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in resize.attribute}
     assert attributes["coordinate_transformation_mode"] == b"align_corners"
     assert attributes["mode"] == b"linear"

@@ -1,7 +1,7 @@
 """From vectors and sample queries to a graph that has proved itself, or to a reason why not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -92,14 +92,10 @@ def build_graph(
     shaping, held = _spread(shaping, MOST_SHAPING), _spread(held, MOST_HELD_OUT)
     seen: NDArray[Any] = vectors if stored == vectors.dtype.name else vectors.astype(stored)
     lists = nearest(seen, shaping, DEPTH, threads=threads, progress=progress)
-    begin = entries(lists, ENTRIES)
     plain = base.base_links(
         vectors, base.Base(connectivity, expansion_add, seed), folder=folder, progress=progress
     )
-    beside = companions(vectors, lists, COMPANIONS, threads=threads, progress=progress)
-    joined = join(plain, beside, plain.shape[1] + COMPANIONS)
-    links, repaired = connect(joined, begin)
-    graph = Graph(links, begin, {})
+    graph, repaired = shaped(vectors, plain, lists, threads=threads, progress=progress)
     truth = nearest(seen, held, K, threads=threads)
     measured, good = narrowest(seen, graph, held, truth, RECALL, threads=threads)
     if not good:
@@ -113,7 +109,7 @@ def build_graph(
         "connectivity": connectivity,
         "expansion_add": expansion_add,
         "seed": seed,
-        "degree": links.shape[1],
+        "degree": graph.links.shape[1],
         "repaired": repaired,
         "queries": {
             "count": len(queries.vectors),
@@ -125,7 +121,33 @@ def build_graph(
         "expansion_search": measured.width,
         **_report(measured, _texts(seen, graph, measured.width, threads)),
     }
-    return Graph(links, begin, about)
+    return replace(graph, about=about)
+
+
+def shaped(
+    vectors: NDArray[np.float32],
+    plain: NDArray[np.uint32],
+    lists: NDArray[np.uint32],
+    *,
+    threads: int = 1,
+    progress: Progress = silent,
+) -> tuple[Graph, int]:
+    """A plain graph with the links that sample queries ask for.
+
+    Args:
+        vectors: float32 (N, D).
+        plain: uint32 (N, P), padded with ``NO_ROW``.
+        lists: uint32 (Q, K), the best rows of each sample query, best first.
+        threads: processors.
+        progress: told how many rows are done.
+
+    Returns:
+        The graph, not measured yet, and how many rows could only be reached by a link of their own.
+    """
+    begin = entries(lists, ENTRIES)
+    beside = companions(vectors, lists, COMPANIONS, threads=threads, progress=progress)
+    links, repaired = connect(join(plain, beside, plain.shape[1] + COMPANIONS), begin)
+    return Graph(links, begin, {}), repaired
 
 
 def _refusal(

@@ -4,6 +4,7 @@ import hashlib
 import io
 import zipfile
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from cxr_edge.errors import CorpusError, SpaceMismatch, StudyError
 from cxr_edge.indexes.building.progress import Progress, silent
 from cxr_edge.networks import Networks
 from cxr_edge.preprocess import apply
-from cxr_edge.types import Study
+from cxr_edge.types import Study, StudyFailure
 from cxr_edge.writers.atomic import write_atomically
 
 _RUNS = 50
@@ -82,7 +83,9 @@ def read_queries(
     """
     if path.suffix.lower() in (".npy", ".npz") and not path.is_dir():
         return _checked(_from_file(path), path, bundle)
-    return _checked(_encoded(path, bundle, threads, progress), path, bundle)
+    if not path.exists():
+        raise CorpusError(f"{path} is not there; name a folder of images or a file of embeddings")
+    return encode_pictures([path], bundle, threads=threads, progress=progress)
 
 
 def _from_file(path: Path) -> Queries:
@@ -99,7 +102,7 @@ def _from_file(path: Path) -> Queries:
         ) from None
 
 
-def _checked(queries: Queries, path: Path, bundle: Bundle) -> Queries:
+def _checked(queries: Queries, path: Path | str, bundle: Bundle) -> Queries:
     vectors = queries.vectors
     if queries.space not in ("", bundle.space):
         raise SpaceMismatch(
@@ -123,9 +126,25 @@ def _checked(queries: Queries, path: Path, bundle: Bundle) -> Queries:
     return Queries(vectors, queries.space, queries.left_out)
 
 
-def _encoded(path: Path, bundle: Bundle, threads: int | None, progress: Progress) -> Queries:
-    if not path.exists():
-        raise CorpusError(f"{path} is not there; name a folder of images or a file of embeddings")
+def encode_pictures(
+    paths: Iterable[Path],
+    bundle: Bundle,
+    *,
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> Queries:
+    """Encode the frontal picture of every study under some paths.
+
+    Args:
+        paths: files, folders or zips, in an order that keeps a patient's pictures together.
+        bundle: its image network.
+        threads: processors for the network.
+        progress: told how many pictures are encoded.
+
+    Raises:
+        CorpusError: nothing usable among them.
+        CxrEdgeError: the image network cannot run.
+    """
     left_out: Counter[str] = Counter()
     blocks: list[NDArray[np.float32]] = []
     waiting: list[NDArray[np.float32]] = []
@@ -139,8 +158,8 @@ def _encoded(path: Path, bundle: Bundle, threads: int | None, progress: Progress
                 waiting.clear()
                 progress("encode pictures", sum(map(len, blocks)), 0)
 
-        try:
-            for study in reader.studies(path):
+        for path in paths:
+            for study in _studies(reader, path):
                 if isinstance(study, Study):
                     with one_blas_thread():
                         waiting.append(apply(bundle.recipe, study.image))
@@ -148,9 +167,19 @@ def _encoded(path: Path, bundle: Bundle, threads: int | None, progress: Progress
                         encode()
                 else:
                     left_out[study.error.removeprefix(f"{study.path}: ")] += 1
-        except StudyError as problem:
-            raise CorpusError(f"no sample pictures: {problem}") from None
         encode()
     if not blocks:
-        raise CorpusError(f"{path} holds no picture that can be read; give frontal chest X-rays")
-    return Queries(np.concatenate(blocks), bundle.space, left_out)
+        raise CorpusError(
+            "no sample picture could be read; give frontal chest X-rays"
+            + "".join(f" ({number}: {reason})" for reason, number in left_out.most_common(1))
+        )
+    queries = Queries(np.concatenate(blocks), bundle.space, left_out)
+    return _checked(queries, "the pictures", bundle)
+
+
+def _studies(reader: StudyReader, path: Path) -> Iterator[Study | StudyFailure]:
+    """The studies of a path; a path that holds none is a failure like any other."""
+    try:
+        yield from reader.studies(path)
+    except StudyError as problem:
+        yield StudyFailure(str(path), str(problem))

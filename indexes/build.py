@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from cxr_edge.bundle import Bundle
 from cxr_edge.indexes.building.encoding import Encoders, encode_all
+from cxr_edge.indexes.building.graphing import Wanted, fingerprint_of, graph_for, take_queries
 from cxr_edge.indexes.building.images import encode_all_images, image_columns, read_images
 from cxr_edge.indexes.building.placing import placed, require_free, targets
 from cxr_edge.indexes.building.progress import Progress, silent
@@ -20,9 +21,11 @@ from cxr_edge.indexes.building.rows import columns_of
 from cxr_edge.indexes.building.workspace import Workspace
 from cxr_edge.indexes.compression.clustering import cluster, rows_that_fit
 from cxr_edge.indexes.container import SCHEMA
+from cxr_edge.indexes.contents import Clusters, Columns, Graph
 from cxr_edge.indexes.corpora import Corpus
 from cxr_edge.indexes.corpora.images import ImageReports
 from cxr_edge.indexes.engines import BuildEngine, get_engine
+from cxr_edge.indexes.graph.build import Refused
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.indexes.writing import write_index
 
@@ -53,6 +56,10 @@ class BuildOptions:
     """Bytes that the work of the compression may take beside the mapped files."""
     replace: bool = False
     """Put the index in the place of an older one."""
+    queries: Path | None = None
+    """Sample pictures, or their embeddings, for the graph."""
+    graph: Wanted = "auto"
+    """``auto``: a graph for indexes that are slow to search exactly; ``always``: for any."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +71,8 @@ class Built:
     counts: Mapping[str, Any]
     """Texts ``read``, ``repeated``, ``kept``, number of ``reports``, ``by_section``, ``dropped``
     by reason; as the manifests have it under ``corpus``."""
-    resumed: bool
-    """Whether an earlier run had begun it."""
-    by_text_network: bool
-    """Whether texts were compressed by the embedding of the bundle, not of the labeler."""
+    notes: tuple[str, ...]
+    """What else the user should know, a line each."""
 
 
 def build_index(
@@ -104,10 +109,13 @@ def build_index(
         "compression": sorted(options.levels),
         "minimum frequency": options.minimum_frequency,
     }
+    if options.queries is not None:
+        key |= {"queries": fingerprint_of(options.queries), "graph": options.graph}
     places = targets(out, options.levels)
     require_free(out, list(places.values()), options.replace)
     work = Workspace(out, key)
     try:
+        queries = take_queries(options.queries, bundle, work, options.threads, progress)
         if "counts" not in work.state:
             read(corpus, work, minimum=options.minimum_frequency, progress=progress)
         texts = Texts.open(work)
@@ -116,10 +124,29 @@ def build_index(
             _compress(texts, work, options, engine, progress)
         manifest = _manifest(work, bundle, labels, options)
         embedding = labels.space if labels else bundle.space
-        indexes = {
-            level: _write(places[level], level, texts, work, options, manifest, embedding)
-            for level in sorted(places)
-        }
+        indexes = {}
+        for level, place in sorted(places.items()):
+            if (index := placed(place, work.digest)) is None:
+                columns, clusters, record = _contents(level, texts, work, options, embedding)
+                graph = graph_for(
+                    columns,
+                    queries,
+                    bundle,
+                    work,
+                    wanted=options.graph,
+                    threads=options.threads,
+                    memory=options.memory,
+                    progress=progress,
+                )
+                index = write_index(
+                    place,
+                    columns,
+                    manifest={**manifest, **record, **_refusal(graph)},
+                    graph=graph if isinstance(graph, Graph) else None,
+                    clusters=clusters,
+                    replace=options.replace,
+                )
+            indexes[level] = index
     except BaseException:
         if work.state:
             work.close()
@@ -127,8 +154,7 @@ def build_index(
             work.remove()
         raise
     work.remove()
-    by_text_network = labels is None and max(options.levels) > 0
-    return Built(indexes, work.state["counts"], work.resumed, by_text_network)
+    return Built(indexes, work.state["counts"], _notes(work, indexes, labels))
 
 
 def build_image_index(
@@ -179,7 +205,7 @@ def build_image_index(
             work.remove()
         raise
     work.remove()
-    return Built({0.0: index}, work.state["counts"], work.resumed, by_text_network=False)
+    return Built({0.0: index}, work.state["counts"], _notes(work, {}, labels))
 
 
 def _key(
@@ -247,18 +273,11 @@ def _compress(
             progress("compress", settled, len(texts))
 
 
-def _write(
-    target: Path,
-    level: float,
-    texts: Texts,
-    work: Workspace,
-    options: BuildOptions,
-    manifest: Mapping[str, Any],
-    embedding: str,
-) -> SentenceIndex:
-    """Write one index, unless an interrupted run has already put it there."""
-    if (there := placed(target, work.digest)) is not None:
-        return there
+def _contents(
+    level: float, texts: Texts, work: Workspace, options: BuildOptions, embedding: str
+) -> tuple[Columns, Clusters | None, dict[str, Any]]:
+    """What the index of one level holds, and what its manifest says of the compression."""
+    name = options.name if len(options.levels) == 1 else f"{options.name}-{level:g}"
     compression: dict[str, Any] = {"level": level, "texts": len(texts)}
     owners = None
     if level > 0:
@@ -266,7 +285,28 @@ def _write(
         compression |= {"cosine_above": 1.0 - level, "embedding": embedding}
         above = [one for one in sorted(options.levels) if one > 0]
         owners = np.array(work.load("owners")[above.index(level)])
-    columns, clusters = columns_of(texts, work, owners)
-    name = options.name if len(options.levels) == 1 else f"{options.name}-{level:g}"
-    record = {**manifest, "name": name, "compression": compression}
-    return write_index(target, columns, manifest=record, clusters=clusters, replace=options.replace)
+    return *columns_of(texts, work, owners), {"name": name, "compression": compression}
+
+
+def _refusal(graph: Graph | Refused | None) -> dict[str, Any]:
+    return {"graph": dict(graph.about)} if isinstance(graph, Refused) else {}
+
+
+def _notes(
+    work: Workspace, indexes: Mapping[float, SentenceIndex], labels: Bundle | None
+) -> tuple[str, ...]:
+    notes = []
+    if work.resumed:
+        notes.append("went on with the unfinished build of an earlier run")
+    if labels is None and any(level > 0 for level in indexes):
+        notes.append(
+            "compressed by the bundle's text network; the paper's levels are for the embedding of "
+            "CheXbert: --labeler chexbert --labeler-bundle DIR"
+        )
+    for reason, number in sorted(work.state.get("queries", {}).items()):
+        notes.append(f"{number} of the sample pictures left out: {reason}")
+    for index in indexes.values():
+        refused = index.manifest.get("graph", {}).get("refused")
+        if refused:
+            notes.append(f"{index.directory} has no graph: {refused}")
+    return tuple(notes)

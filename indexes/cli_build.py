@@ -131,7 +131,20 @@ def _columns(
     default=1024,
     show_default=True,
     metavar="MB",
-    help="Memory for the blocks of the compression, beside the mapped files.",
+    help="Memory for the blocks of the compression, and for a graph, beside the mapped files.",
+)
+@click.option(
+    "--queries",
+    type=click.Path(path_type=Path),
+    help="Sample pictures (a folder, or their embeddings as .npy or .npz) that a graph is made "
+    "right for.",
+)
+@click.option(
+    "--graph",
+    type=click.Choice(["auto", "never", "always"]),
+    default="auto",
+    show_default=True,
+    help="auto: a graph where exact search would be slow. One that finds too little is refused.",
 )
 @click.option("--replace", is_flag=True, help="Put it in the place of an older index.")
 @click.option("--dry-run", is_flag=True, help="Only count what would be read and dropped.")
@@ -160,6 +173,8 @@ def build(
     engine: str,
     threads: int | None,
     memory: int,
+    queries: Path | None,
+    graph: Literal["auto", "never", "always"],
     replace: bool,
     dry_run: bool,
     as_json: bool,
@@ -205,6 +220,7 @@ def build(
     line = Line()
     counts: dict[str, Any] = {}
     sizes: dict[str, int] = {}
+    notes: list[str] = []
     try:
         if out is None or dry_run:
             if isinstance(source, ImageReports):
@@ -223,25 +239,20 @@ def build(
                 threads=threads,
                 memory=memory * 2**20,
                 replace=replace,
+                queries=queries,
+                graph=graph,
             )
             encoder = Bundle.load(locate("bundle", bundle))
             if isinstance(source, ImageReports):
                 built = build_image_index(source, encoder, out, options, line)
             else:
                 built = build_index(source, encoder, out, options, line)
-            if built.resumed:
-                click.echo("went on with the unfinished build of an earlier run", err=True)
-            if built.by_text_network:
-                click.echo(
-                    "compressed by the bundle's text network; the paper's levels are for the "
-                    "embedding of CheXbert: --labeler chexbert --labeler-bundle DIR",
-                    err=True,
-                )
+            notes += built.notes
             counts = dict(built.counts)
             sizes = {str(i.directory): len(i) for i in built.indexes.values()}
     finally:
         line.end()
-        for note in source.notes:
+        for note in (*source.notes, *notes):
             click.echo(note, err=True)
         # Also when nothing is left: the reasons are what the user needs then.
         dropped = counts.get("dropped", source.dropped)

@@ -43,7 +43,7 @@ class Sources:
 
     def named(self) -> dict[str, str]:
         """Names and SHA-256 of the files with weights, for the provenance."""
-        origin = {}
+        origin: dict[str, str] = {}
         for kind in ("checkpoint", "language_model"):
             path: Path | None = getattr(self, kind)
             if path is not None:

@@ -57,16 +57,18 @@ def take_out(program: "ONNXProgram", location: str) -> dict[str, Array]:
     import onnx_ir
 
     stored = program.model.graph.initializers
-    if sum(value.const_value.nbytes for value in stored.values()) <= LIMIT:
+    held = {
+        name: value.const_value for name, value in stored.items() if value.const_value is not None
+    }
+    if sum(tensor.nbytes for tensor in held.values()) <= LIMIT:
         return {}
     weights: dict[str, Array] = {}
-    for name, value in stored.items():
-        tensor = value.const_value
+    for name, tensor in held.items():
         if tensor.nbytes < _SMALL:
             continue
-        weights[name] = tensor.numpy()
-        value.const_value = onnx_ir.ExternalTensor(
-            location, None, tensor.nbytes, tensor.dtype, shape=tensor.shape, name=name
+        weights[name] = array = tensor.numpy()
+        stored[name].const_value = onnx_ir.ExternalTensor(
+            location, None, array.nbytes, tensor.dtype, shape=onnx_ir.Shape(array.shape), name=name
         )
     return weights
 

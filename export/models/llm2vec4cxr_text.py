@@ -86,9 +86,10 @@ class _MultiheadAttention(nn.Module):
     def forward(self, x: Tensor, rows: Tensor) -> Tensor:
         """float32 (N, L, W) and (R, W) -> (N, L, W)."""
         weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
-        query = F.linear(x, weights[0], biases[0]).unflatten(2, (_HEADS, -1)).transpose(1, 2)
+        query = F.linear(x, weights[0], biases[0])
+        query = query.reshape(*x.shape[:2], _HEADS, -1).transpose(1, 2)
         key, value = (
-            F.linear(rows, weights[k], biases[k]).unflatten(1, (_HEADS, -1)).transpose(0, 1)
+            F.linear(rows, weights[k], biases[k]).reshape(len(rows), _HEADS, -1).transpose(0, 1)
             for k in (1, 2)
         )
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(1, 2)
@@ -108,7 +109,7 @@ class LatentAttention(nn.Module):
 
     def forward(self, x: Tensor, chosen: Tensor) -> Tensor:
         """float32 (N, L, W), and int64 (N, L) that is 1 at the tokens to pool -> (N, W)."""
-        answer = self.mlp(self.multihead_attn(x, self.latents)).float()
+        answer = cast(Tensor, self.mlp(self.multihead_attn(x, self.latents))).float()
         share = chosen.float()[:, :, None]
         return (answer * share).sum(dim=1) / share.sum(dim=1)
 

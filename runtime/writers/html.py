@@ -140,7 +140,7 @@ def _observations(items: Iterable[Observed]) -> str:
 
 def _bar(item: Observed) -> str:
     width = f"{100 * item.probability:.1f}%"
-    mark = "<small>muted: not reliable, not drafted</small>" if item.muted else ""
+    mark = "<small>muted: not reliable</small>" if item.muted else ""
     return (
         f'<tr{" class=muted" if item.muted else ""}><th scope="row">{_text(item.name)}{mark}</th>'
         f'<td><div class="track"><div class="fill" style="width:{width}"></div></div></td>'

@@ -88,7 +88,7 @@ def _observations(report: Report) -> Iterator[str]:
     yield "OBSERVATION PROBABILITIES"
     for item in observed(report):
         bar = "#" * round(item.probability * _BAR)
-        mark = "  muted: not reliable, not drafted" if item.muted else ""
+        mark = "  muted: not reliable" if item.muted else ""
         yield f"  {item.name:<27} {item.probability:6.3f}  |{bar:<{_BAR}}|{mark}"
 
 

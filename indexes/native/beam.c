@@ -153,6 +153,8 @@ static int walk(search *s)
         int status = gather(s, graph->links + (size_t)row * graph->degree, graph->degree);
         if (status != CXR_OK)
             return status;
+        if (s->next < s->size) /* most likely the next one followed */
+            PREFETCH(graph->links + (size_t)(s->beam[s->next].row & ~FOLLOWED) * graph->degree);
         score_batch(s);
     }
     return CXR_OK;

@@ -53,6 +53,9 @@ _BESIDE: Mapping[str, Shapes] = {
 }
 """What the checkpoint of an architecture holds besides its own network."""
 
+_TEXTS = ("chexbert", "llm2vec4cxr-text")
+"""Networks of texts alone, which take no pictures."""
+
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked", "tokenizer.weights")
 """What a checkpoint holds beside its parameters."""
 
@@ -65,7 +68,8 @@ def shapes_of(architecture: str) -> Shapes:
 
 def parameters(shapes: Mapping[str, tuple[int, ...]]) -> int:
     """Numbers that training would change."""
-    return sum(math.prod(s) for name, s in shapes.items() if not name.endswith(_STATISTICS))
+    own = (name for name in shapes if not name.startswith("visual."))  # see _BESIDE
+    return sum(math.prod(shapes[name]) for name in own if not name.endswith(_STATISTICS))
 
 
 def _made_up(name: str, shape: tuple[int, ...], chance: np.random.Generator) -> NDArray[np.float32]:
@@ -224,7 +228,8 @@ def exports(
             with tempfile.TemporaryDirectory() as folder:
                 arguments = ["--precision", precision]
                 arguments += _tokenizer(name, Path(folder), merges)
-                arguments += ["--calibration", calibration] if calibration else []
+                if calibration and precision != "fp32" and name not in _TEXTS:
+                    arguments += ["--calibration", calibration]
                 row = measure(name, arguments, Path(folder))
             rows.setdefault(name, {})[precision] = row
             click.echo(f"{name} {precision}: {row['seconds']:.0f} s, {row['peak_mib']:,} MiB")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from synthetic_index import synthetic_clusters, synthetic_columns
 
+from cxr_edge.indexes.search import SentenceIndex
+
 Writer = Callable[..., Path]
 
 MEASURE = """
@@ -43,3 +45,16 @@ def test_twenty_mebibytes_after_opening(write_index: Writer, dtype: str) -> None
     assert measured["rss"] > columns.vectors.astype(dtype).nbytes / 2**20  # it was really read
     assert max(measured["opened"]) <= 20, measured
     assert measured["searched"] <= 22, measured
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="no smaps_rollup here")
+def test_two_processes_share_the_pages(write_index: Writer) -> None:
+    """While this process has the index open, another one's pages of it count as shared."""
+    columns = synthetic_columns(20_000, 384)
+    path = write_index(columns)
+    first = SentenceIndex.open(path)
+    code = MEASURE.replace("Anonymous", "Shared_Clean")
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["searched"] > first.vectors.nbytes / 2**20

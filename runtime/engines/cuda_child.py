@@ -92,11 +92,11 @@ def _device() -> tuple[str, str]:
     driver.cuDriverGetVersion(ctypes.byref(version))
     if not count.value:
         return "", "the NVIDIA driver sees no GPU; CUDA_VISIBLE_DEVICES may hide it"
-    handle, name = ctypes.c_int(), ctypes.create_string_buffer(256)
+    handle, called = ctypes.c_int(), ctypes.create_string_buffer(256)
     driver.cuDeviceGet(ctypes.byref(handle), 0)
-    driver.cuDeviceGetName(name, len(name), handle)
+    driver.cuDeviceGetName(called, len(called), handle)
     cuda = f"{version.value // 1000}.{version.value % 1000 // 10}"
-    return f"{name.value.decode(errors='replace')}, driver for CUDA {cuda}", ""
+    return f"{called.value.decode(errors='replace')}, driver for CUDA {cuda}", ""
 
 
 if __name__ == "__main__":

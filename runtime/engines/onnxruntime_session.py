@@ -41,7 +41,8 @@ def runtime(distribution: str) -> ModuleType:
             f"{distribution} does not import ({reason(problem)}); run: "
             f"pip install --force-reinstall {distribution}"
         ) from None
-    return ort
+    library: ModuleType = ort
+    return library
 
 
 def open_session(

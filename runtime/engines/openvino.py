@@ -61,7 +61,8 @@ def _library() -> ModuleType:
             f"openvino does not import ({_reason(problem)}); run: "
             "pip install --force-reinstall openvino"
         ) from None
-    return openvino
+    library: ModuleType = openvino
+    return library
 
 
 def _reason(problem: Exception) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.dicom import StudyReader
-from cxr_edge.errors import ParityError, StudyError
+from cxr_edge.errors import CheckpointError, ParityError, StudyError
 from cxr_edge.export.graph import Array, Graph, assemble, open_session
 from cxr_edge.export.precision import element_types
 from cxr_edge.preprocess import Recipe, apply
@@ -36,8 +36,9 @@ def preprocessed(paths: Sequence[Path], recipe: Mapping[str, Any]) -> NDArray[np
 
     Raises:
         StudyError: a picture cannot be read.
+        CheckpointError: the architecture takes no pictures.
     """
-    steps = Recipe.from_json(recipe)
+    steps = _steps(recipe)
     with StudyReader() as reader:
         return np.concatenate([apply(steps, reader.read(str(path)).image) for path in paths])
 
@@ -49,13 +50,14 @@ def calibration_pictures(folder: Path, recipe: Mapping[str, Any]) -> NDArray[np.
 
     Raises:
         StudyError: no folder, or fewer than ``FEWEST`` pictures among its first ``MOST`` files.
+        CheckpointError: the architecture takes no pictures.
     """
     expected = f"expected a folder of at least {FEWEST} chest radiographs (DICOM, PNG or JPEG)"
     try:
         files = sorted(path for path in folder.iterdir() if path.is_file())[:MOST]
     except OSError as problem:
         raise StudyError(f"{folder}: {problem.strerror}; {expected}") from None
-    steps = Recipe.from_json(recipe)
+    steps = _steps(recipe)
     pictures = []
     with StudyReader() as reader:
         for file in files:
@@ -66,6 +68,14 @@ def calibration_pictures(folder: Path, recipe: Mapping[str, Any]) -> NDArray[np.
     if len(pictures) < FEWEST:
         raise StudyError(f"{folder} holds {len(pictures)} that can be read; {expected}")
     return np.concatenate(pictures)
+
+
+def _steps(recipe: Mapping[str, Any]) -> Recipe:
+    if not recipe:
+        raise CheckpointError(
+            "this architecture takes no pictures; leave out --images and --calibration"
+        )
+    return Recipe.from_json(recipe)
 
 
 def largest_in_half(graph: Graph, feeds: Iterable[Feed]) -> dict[str, float]:

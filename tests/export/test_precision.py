@@ -16,6 +16,7 @@ from cxr_edge.export.calibration import (
     LIMIT,
     calibration_pictures,
     largest_in_half,
+    preprocessed,
     require_half_range,
 )
 from cxr_edge.export.exporter import export_bundle
@@ -164,3 +165,13 @@ def test_precision_below_fp32_needs_pictures(weights: Path, tmp_path: Path) -> N
         calibration_pictures(tmp_path / "few", export_spec(weights).recipe)
     with pytest.raises(StudyError, match="No such file"):
         calibration_pictures(tmp_path / "nowhere", export_spec(weights).recipe)
+
+
+def test_a_network_of_texts_takes_no_pictures(shared_data: Path) -> None:
+    folder = shared_data / "nih"
+    for ask in (
+        lambda: calibration_pictures(folder, {}),
+        lambda: preprocessed(sorted(folder.glob("*.png"))[:1], {}),
+    ):
+        with pytest.raises(CheckpointError, match="takes no pictures; leave out --images"):
+            ask()

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -34,9 +35,18 @@ def open_binary(path: Path) -> IO[bytes]:
 def encoding_of(path: Path, notes: list[str]) -> str:
     """The encoding of a text file: ``utf-8-sig``, ``utf-16`` by its mark, else ``latin-1``.
 
-    Reads the file once, in blocks, because a byte that is not UTF-8 may come at the very end and
-    rows that were handed out cannot be taken back.
+    Reads the file to its end, in blocks, because a byte that is not UTF-8 may come last and rows
+    that were handed out cannot be taken back. A file that did not change is read so once.
     """
+    state = path.stat()
+    encoding = _encoding(path, state.st_size, state.st_mtime_ns)
+    if encoding == "latin-1":
+        _note_fallback(path, notes)
+    return encoding
+
+
+@lru_cache(maxsize=16)
+def _encoding(path: Path, _size: int, _changed: int) -> str:
     decoder = codecs.getincrementaldecoder("utf-8")()
     with open_binary(path) as stream:
         block = stream.read(_BLOCK)
@@ -48,7 +58,6 @@ def encoding_of(path: Path, notes: list[str]) -> str:
                 block = stream.read(_BLOCK)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            _note_fallback(path, notes)
             return "latin-1"
     return "utf-8-sig"
 
@@ -76,6 +85,18 @@ def _note_fallback(name: str | Path, notes: list[str]) -> None:
         notes.append(f"{name}{_FALLBACK}")
 
 
+def listing(folder: Path) -> list[Path]:
+    """What is in a folder, by name.
+
+    Raises:
+        CorpusError: the folder cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as problem:
+        raise CorpusError(f"{folder} cannot be read: {problem}") from None
+
+
 def walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     """The files below a folder with one of these endings, sorted, one folder in memory at a time.
 
@@ -83,7 +104,7 @@ def walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
         folder: where to look; folders that are links are not followed.
         suffixes: endings in lower case, ``.txt`` or ``.csv.gz``.
     """
-    for entry in sorted(folder.iterdir(), key=lambda path: path.name):
+    for entry in listing(folder):
         if entry.name.startswith("."):
             continue
         if entry.is_dir() and not entry.is_symlink():

@@ -17,7 +17,7 @@ from pathlib import Path
 from cxr_edge.errors import CorpusError
 from cxr_edge.indexes.corpora import CorpusOptions
 from cxr_edge.indexes.corpora.archives import is_archive, members
-from cxr_edge.indexes.corpora.files import decode
+from cxr_edge.indexes.corpora.files import decode, listing
 from cxr_edge.indexes.corpora.reports import ImageName, RawReport
 from cxr_edge.indexes.corpora.tables import csv_rows, view_of
 from cxr_edge.indexes.corpora.text.judging import ENGLISH, Language
@@ -160,4 +160,4 @@ class MimicReader:
 
 def _sorted(folder: Path, names: re.Pattern[str]) -> list[Path]:
     """The entries of a folder that have such a name, by name."""
-    return sorted(entry for entry in folder.iterdir() if names.fullmatch(entry.name))
+    return [entry for entry in listing(folder) if names.fullmatch(entry.name)]

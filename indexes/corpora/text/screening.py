@@ -127,6 +127,8 @@ _TITLE = _any(
     r"(?: (?:radiographs?|x-?rays?|films?|series|views?|images?))?\.?$",
     r"^(?:\d+|one|two|three|four|single) (?:images?|views?|films?|radiographs?)"
     r"(?: of the chest)?\.?$",
+    # CheXpert Plus's code for the whole report ("2-ABNORMAL, PREVIOUSLY REPORTED").
+    r"^\d ?- ?(?:no significant|normal|abnormal|possible|significant|critical|unremarkable)\b",
 )
 
 

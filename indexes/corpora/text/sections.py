@@ -23,7 +23,10 @@ _PART = r"(?:findings?|impressions?|conclusions?|opinion)"
 HEADINGS: tuple[tuple[str, str], ...] = (
     (EITHER, rf"{_PART}(?: and |\s*[/&,+]\s*){_PART}"),
     (EITHER, r"(?:report|interpretation|results?|description|radiology report)"),
-    (PRELIMINARY, r"wet read(?:ing)?|(?:provisional|preliminary) findings? impressions?"),
+    (
+        PRELIMINARY,
+        r"wet read(?:ing)?|pfi(?: report)?|(?:provisional|preliminary) findings? impressions?",
+    ),
     (PRELIMINARY, r"preliminary (?:report|read(?:ing)?|impressions?|findings?)"),
     ("end", r"end of (?:impressions?|report)"),
     (
@@ -36,11 +39,12 @@ HEADINGS: tuple[tuple[str, str], ...] = (
     ("comparison", r"comparisons?(?: (?:stud(?:y|ies)|exams?|made|date))?|prior studies"),
     (
         "indication",
-        rf"(?:clinical )?(?:indications?|histor(?:y|ies)|information|data|statement|question|"
-        rf"details)(?: (?:and|/) (?:indications?|history))?(?: (?:for|of) "
-        rf"(?:the )?(?:{_STUDY}|present illness))?|"
+        r"(?:clinical )?(?:indications?|histor(?:y|ies)|information|data|statement|question|"
+        r"details)(?:\s*(?:and|/|&)\s*(?:indications?|history|questions to be answered))?"
+        rf"(?: (?:for|of) (?:the )?(?:{_STUDY}|present illness))?|"
         rf"reasons?(?: for(?: (?:the|this))? (?:{_STUDY}|request|referral))?|"
-        r"(?:presenting|chief) complaints?|symptoms?|diagnosis code",
+        r"(?:presenting|chief) complaints?|symptoms?|diagnosis code|"
+        r"(?:underlying )?medical condition",
     ),
     ("technique", r"techniques?|views?|projections?|contrast|radiation dose|procedure"),
     (
@@ -55,7 +59,7 @@ HEADINGS: tuple[tuple[str, str], ...] = (
         r"notifications?|(?:critical )?communications?|critical results?|discussion|"
         r"physician notification",
     ),
-    ("addendum", r"addend(?:um|a)(?: \d+)?"),
+    ("addendum", r"(?:final )?addend(?:um|a)(?: \d+)?"),
     (
         "signature",
         r"(?:electronically )?signed(?: by)?|dictated(?: by)?|transcribed(?: by)?|"

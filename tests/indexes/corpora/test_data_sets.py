@@ -68,6 +68,22 @@ def test_mimic_split(mimic: Path) -> None:
         list(open_corpus(mimic, CorpusOptions(split="valid")))
 
 
+def test_archives_that_cannot_be_read(mimic: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.zip"
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in REPORTS:
+            archive.write(mimic / "files" / name, f"files/{name}")
+        archive.writestr("files/p10/p1/s1.txt", " " * ((16 << 20) + 1))
+    with pytest.raises(CorpusError, match=r"s1\.txt has 16777217 bytes"):
+        list(open_corpus(whole))
+    for name in ("a.zip", "a.tar", "a.tar.gz"):
+        path = tmp_path / name
+        path.write_bytes(whole.read_bytes()[:300])
+        with pytest.raises(CorpusError, match="cannot be read") as caught:
+            list(open_corpus(path))
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("ending", ["zip", "tar", "tar.gz"])
 def test_mimic_archive(mimic: Path, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"mimic-cxr-reports.{ending}"

@@ -1,5 +1,6 @@
 """The documented counts of Open-I against its files."""
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cxr_edge.indexes.corpora import CorpusOptions, CorpusSentence, open_corpus
+from cxr_edge.indexes.corpora.images import image_reports
 from cxr_edge.indexes.corpora.survey import survey
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "corpus.md"
@@ -48,3 +50,15 @@ def test_every_sentence_is_one(train: tuple[list[CorpusSentence], Counter[str]])
         assert sentence.text[-1] in ".?!"
         assert not re.search(r"x{3}|_{2}|\s{2}", sentence.text, re.IGNORECASE), sentence.text
         assert not re.match(r"\d+[.)] ", sentence.text), sentence.text
+
+
+def test_frontal_images_with_their_reports(studies: Path) -> None:
+    projections = {
+        image["file"]: image["projection"]
+        for line in studies.read_text().splitlines()
+        for image in json.loads(line)["images"]
+    }
+    rows = list(image_reports(studies, CorpusOptions(split="train")))
+    assert {projections[row.image_path.name] for row in rows} == {"Frontal"}
+    assert all(row.image_path.is_file() and row.report_text for row in rows)
+    assert len({row.source for row in rows}) > 1000

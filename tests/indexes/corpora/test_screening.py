@@ -109,7 +109,14 @@ def test_nothing_is_said(sentence: str) -> None:
 
 @pytest.mark.parametrize(
     "sentence",
-    ["Chest.", "Left knee.", "Two views of the chest.", "2 images.", "PA and lateral chest films."],
+    [
+        "Chest.",
+        "Left knee.",
+        "Two views of the chest.",
+        "2 images.",
+        "PA and lateral chest films.",
+        "2-ABNORMAL, PREVIOUSLY REPORTED",
+    ],
 )
 def test_titles(sentence: str) -> None:
     assert reason(sentence) == TITLE

@@ -19,8 +19,6 @@ frequency           uint32          (N,)      how often the corpus holds this ve
 cluster_size        uint32          (N,)      how many different texts the row stands for
 links               uint32          (N, R)    optional: the graph, see ``contents.Graph``
 entry               uint32          (E,)      optional, with links
-routes              as vectors      (C, D)    optional
-route_rows          uint32          (C, F)    optional, with routes
 =================== =============== ========= ==================================================
 
 ``clusters.bin``, optional (M texts before compression): text, text_offsets, report_ids,
@@ -50,7 +48,6 @@ CLUSTERS = "clusters.bin"
 SCHEMA = "cxr-edge/index/2"
 SECTION_NAMES = ("", "findings", "impression")
 
-_FLOATS = ("float32", "float16")
 _TEXTS = {
     "text": Section(("uint8",), ("text",)),
     "text_offsets": Section(("uint64",), ("texts+1",)),
@@ -63,7 +60,7 @@ INDEX_LAYOUT = Layout(
     b"CXREDGE\x02",
     ("texts", "dimension"),
     {
-        "vectors": Section(_FLOATS, ("texts", "dimension")),
+        "vectors": Section(("float32", "float16"), ("texts", "dimension")),
         **_TEXTS,
         "labels": Section(("int8",), ("texts", "14")),
         "attributes": Section(("uint8",), ("texts",)),
@@ -72,8 +69,6 @@ INDEX_LAYOUT = Layout(
         "cluster_size": Section(("uint32",), ("texts",)),
         "links": Section(("uint32",), ("texts", "degree"), "the graph"),
         "entry": Section(("uint32",), ("entries",), "the graph"),
-        "routes": Section(_FLOATS, ("routes", "dimension"), "the routes"),
-        "route_rows": Section(("uint32",), ("routes", "fan"), "the routes"),
     },
 )
 CLUSTERS_LAYOUT = Layout(
@@ -185,9 +180,6 @@ def _sound(arrays: Arrays, manifest: Mapping[str, Any]) -> bool:
     if sound and "links" in arrays:
         entry = arrays["entry"]
         sound = bool(rows and entry.size and entry.max() < rows)
-    if sound and "routes" in arrays:
-        routes = arrays["routes"]
-        sound = "links" in arrays and routes.dtype == vectors.dtype and all_finite(routes)
     return sound
 
 

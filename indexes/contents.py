@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cxr_edge.errors import SentenceIndexError
 
 NO_ROW = 0xFFFFFFFF
-"""Pads ``links`` and ``route_rows``; what follows it in a line is not read."""
+"""Pads ``links``; what follows it in a line is not read."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ class Columns:
 class Graph:
     """A graph over the rows, flat: every row links to at most R others.
 
-    A search scores all of ``entry`` (and the rows of the best ``probes`` routes, where there are
-    routes), keeps the best ef of them, and follows links from the best row not yet followed.
+    A search scores all of ``entry``, keeps the best ef of them, and follows links from the best row
+    not yet followed.
     """
 
     links: NDArray[np.uint32]
@@ -140,12 +140,7 @@ class Graph:
     about: Mapping[str, Any]
     """How it was built and what it finds; goes to the manifest as ``graph``. The planner reads
     ``expansion_search`` (the ef to search with), ``recall["image"]`` (share of the best 10 found
-    for held-out image queries at this ef) and ``probes`` (with routes)."""
-    routes: NDArray[Any] | None = None
-    """(C, D) in the dtype of the vectors: points of the query space, such as centres of image
-    queries."""
-    route_rows: NDArray[np.uint32] | None = None
-    """uint32 (C, F), padded with ``NO_ROW``: rows to begin with near each route."""
+    for held-out image queries at this ef)."""
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,6 @@ class Plan:
     graph: bool = False
     ef: int = 0
     """Width of the beam."""
-    probes: int = 0
-    """How many routes give rows to begin with."""
 
 
 def choose(
@@ -63,7 +61,7 @@ def choose(
         return Plan("exact: asked for")
     if graph is None:
         return Plan(f"exact: {about.get('refused', 'the index has no graph')}")
-    ef, probes, recall = _settings(about)
+    ef, recall = _settings(about)
     if reader is None:
         return Plan(f"exact: {MISSING}")
     if recall is None:
@@ -79,7 +77,6 @@ def choose(
         f"exact search would take more than {budget_ms:g} ms here",
         True,
         ef,
-        probes,
     )
 
 
@@ -98,15 +95,15 @@ def expected_ms(vectors: NDArray[Any]) -> float:
     return min(spans) * 1e3 * len(vectors) / rows
 
 
-def _settings(about: Mapping[str, Any]) -> tuple[int, int, float | None]:
+def _settings(about: Mapping[str, Any]) -> tuple[int, float | None]:
     try:
-        ef, probes = about["expansion_search"], about.get("probes", 0)
+        ef = about["expansion_search"]
         recall = about.get("recall", {}).get("image")
-        if type(ef) is int and type(probes) is int and ef >= 1 and probes >= 0:
-            return ef, probes, None if recall is None else float(recall)
+        if type(ef) is int and ef >= 1:
+            return ef, None if recall is None else float(recall)
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
     raise SentenceIndexError(
-        "index.json does not say how its graph is searched (expansion_search, probes, recall); "
+        "index.json does not say how its graph is searched (expansion_search, recall); "
         "build the index again"
     )

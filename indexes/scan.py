@@ -107,7 +107,6 @@ def walk(
     k: int,
     *,
     ef: int,
-    probes: int = 0,
     threads: int = 1,
 ) -> Found:
     """The ``k`` best rows that a beam of ``ef`` rows finds along the links of a graph.
@@ -118,7 +117,6 @@ def walk(
         queries: float32 (Q, D).
         k: how many; ``ef`` is at least that.
         ef: width of the beam.
-        probes: how many of the nearest routes give rows to begin with.
         threads: processors for many queries.
 
     Raises:
@@ -133,9 +131,6 @@ def walk(
             vectors,
             graph.links,
             graph.entry,
-            graph.routes,
-            graph.route_rows,
-            probes,
             max(ef, k),
             queries[part],
             found.rows[part],

@@ -70,8 +70,6 @@ class SentenceIndex:
                 arrays["links"],
                 arrays["entry"],
                 about,
-                arrays.get("routes"),
-                arrays.get("route_rows"),
             )
             if "links" in arrays
             else None
@@ -148,8 +146,7 @@ class SentenceIndex:
             return ()
         queries = encoding.vector[None]
         if self.chosen.graph and self.graph is not None:
-            ef, probes = self.chosen.ef, self.chosen.probes
-            found = walk(self.vectors, self.graph, queries, k, ef=ef, probes=probes)
+            found = walk(self.vectors, self.graph, queries, k, ef=self.chosen.ef)
         else:
             found = scan(self.vectors, queries, k)
         pairs = zip(found.rows[0], found.scores[0], strict=True)

@@ -24,8 +24,7 @@ def verify_values(index: SentenceIndex) -> None:
         _check(_is_unit(index.vectors), index, "a vector is not of unit length")
     graph = index.graph
     if graph is not None:
-        lines = [graph.links] if graph.route_rows is None else [graph.links, graph.route_rows]
-        sound = all(_leads_inside(block, len(index)) for line in lines for block in blocks(line))
+        sound = all(_leads_inside(block, len(index)) for block in blocks(graph.links))
         _check(sound, index, "a link leads to a row that does not exist")
     if CLUSTERS in index.manifest["files"]:
         _verify_clusters(index)

@@ -76,9 +76,6 @@ def write_index(
     if graph is not None:
         payload["graph"] = dict(graph.about)
         arrays |= {"links": graph.links, "entry": graph.entry}
-        if graph.routes is not None and graph.route_rows is not None:
-            arrays |= {"routes": graph.routes, "route_rows": graph.route_rows}
-            dtypes["routes"] = dtype
     payload["sections"], _ = INDEX_LAYOUT.plan(arrays, dtypes)
     files: dict[str, Iterable[bytes]] = {DATA: INDEX_LAYOUT.parts(arrays, dtypes)}
     if clusters is not None:

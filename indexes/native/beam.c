@@ -27,7 +27,7 @@ typedef struct {
     const float *query;
     size_t row_bytes;
     uint64_t *seen;   /* one bit a row */
-    uint32_t *batch;  /* rows to be scored next */
+    uint32_t *batch;  /* rows to be scored next, at most one line of links */
     size_t batch_size;
     place *beam;      /* best first, ef + 1 places */
     size_t size, ef;
@@ -103,8 +103,7 @@ static void score_batch(search *s)
     s->batch_size = 0;
 }
 
-/* Begins at every entry row, and at the rows of the best routes. `order` holds routes.rows. */
-static int begin(search *s, place *order)
+static int begin(search *s)
 {
     const cxr_graph *graph = s->graph;
     int status = CXR_OK;
@@ -112,31 +111,6 @@ static int begin(search *s, place *order)
         size_t left = graph->entries - i;
         status = gather(s, graph->entry + i, left < graph->degree ? left : graph->degree);
         score_batch(s);
-    }
-    size_t routes = graph->routes.rows, probes = graph->probes < routes ? graph->probes : routes;
-    if (probes == 0)
-        return status;
-    for (size_t i = 0; i < routes; i++) {
-        float score = s->dot(s->query, cxr_row(&graph->routes, i), graph->routes.dimension);
-        order[i] = (place){isnan(score) ? -INFINITY : score, (uint32_t)i};
-    }
-    s->computed += (uint32_t)routes;
-    for (size_t taken = 0; taken < probes && status == CXR_OK; taken++) {
-        size_t best = taken;
-        for (size_t i = taken + 1; i < routes; i++)
-            if (before(order[i].score, order[i].row, order[best]))
-                best = i;
-        place chosen = order[best];
-        order[best] = order[taken];
-        order[taken] = chosen;
-        const uint32_t *line = graph->route_rows + chosen.row * graph->fan;
-        for (size_t i = 0; i < graph->fan && status == CXR_OK; i += graph->degree) {
-            size_t left = graph->fan - i;
-            status = gather(s, line + i, left < graph->degree ? left : graph->degree);
-            score_batch(s);
-            if (line[i] == CXR_NO_ROW)
-                break;
-        }
     }
     return status;
 }
@@ -173,14 +147,13 @@ int cxr_beam(const cxr_kernel *kernel, const cxr_graph *graph, const float *quer
         .beam = malloc((ef + 1) * sizeof(place)),
         .ef = ef,
     };
-    place *order = malloc(graph->routes.rows * sizeof(place) + 1);
-    int status = s.seen && s.batch && s.beam && order ? CXR_OK : CXR_NO_MEMORY;
+    int status = s.seen && s.batch && s.beam ? CXR_OK : CXR_NO_MEMORY;
     for (size_t q = 0; q < count && status == CXR_OK; q++) {
         s.query = queries + q * graph->base.dimension;
         s.size = s.next = s.batch_size = 0;
         s.computed = 0;
         memset(s.seen, 0, words * sizeof(uint64_t));
-        status = begin(&s, order);
+        status = begin(&s);
         if (status == CXR_OK)
             status = walk(&s);
         for (size_t i = 0; i < k; i++) {
@@ -193,6 +166,5 @@ int cxr_beam(const cxr_kernel *kernel, const cxr_graph *graph, const float *quer
     free(s.seen);
     free(s.batch);
     free(s.beam);
-    free(order);
     return status;
 }

@@ -204,8 +204,7 @@ done:
     return result;
 }
 
-/* The parts of a graph; routes and route_rows may both be None. */
-static int take_graph(cxr_arrays *arrays, PyObject *const objects[5], cxr_graph *graph)
+static int take_graph(cxr_arrays *arrays, PyObject *const objects[3], cxr_graph *graph)
 {
     if (cxr_take_matrix(arrays, objects[0], "vectors", &graph->base) != 0)
         return -1;
@@ -217,31 +216,17 @@ static int take_graph(cxr_arrays *arrays, PyObject *const objects[5], cxr_graph 
     graph->degree = (size_t)links->shape[1];
     graph->entry = entry->buf;
     graph->entries = (size_t)entry->shape[0];
-    size_t route_lines = 0;
-    if (objects[3] != Py_None) {
-        if (cxr_take_matrix(arrays, objects[3], "routes", &graph->routes) != 0)
-            return -1;
-        Py_buffer *lines = cxr_take(arrays, objects[4], "route_rows", "IL", 2, 0);
-        if (lines == NULL)
-            return -1;
-        graph->route_rows = lines->buf;
-        graph->fan = (size_t)lines->shape[1];
-        route_lines = (size_t)lines->shape[0];
-    }
     if ((size_t)links->shape[0] != graph->base.rows || graph->degree < 1 ||
-        graph->base.rows >= UINT32_C(1) << 31 || route_lines != graph->routes.rows ||
-        (route_lines > 0 && (graph->routes.dimension != graph->base.dimension ||
-                             graph->routes.dtype != graph->base.dtype))) {
-        PyErr_SetString(PyExc_ValueError, "expected vectors (N, D), links (N, R), entry (E,), routes "
-                                          "(C, D) as vectors, route_rows (C, F); N below 2**31");
+        graph->base.rows >= UINT32_C(1) << 31) {
+        PyErr_SetString(PyExc_ValueError, "expected vectors (N, D), links (N, R) and entry (E,), "
+                                          "R at least 1, N below 2**31");
         return -1;
     }
     return 0;
 }
 
 PyDoc_STRVAR(beam_doc,
-             "beam(vectors, links, entry, routes, route_rows, probes, ef, queries, rows, scores, "
-             "computed)\n--\n\n"
+             "beam(vectors, links, entry, ef, queries, rows, scores, computed)\n--\n\n"
              "Fill rows, uint32 (Q, k), scores, float32 (Q, k), and computed, uint32 (Q,), by\n"
              "following links with a beam of ef rows, ef at least k. What is not reached is\n"
              "0xFFFFFFFF. Raises ValueError where a link leads nowhere.");
@@ -249,11 +234,10 @@ PyDoc_STRVAR(beam_doc,
 static PyObject *beam(PyObject *self, PyObject *args)
 {
     (void)self;
-    PyObject *parts[5], *objects[3], *counter;
-    Py_ssize_t probes, ef;
-    if (!PyArg_ParseTuple(args, "OOOOOnnOOOO", &parts[0], &parts[1], &parts[2], &parts[3],
-                          &parts[4], &probes, &ef, &objects[0], &objects[1], &objects[2],
-                          &counter))
+    PyObject *parts[3], *objects[3], *counter;
+    Py_ssize_t ef;
+    if (!PyArg_ParseTuple(args, "OOOnOOOO", &parts[0], &parts[1], &parts[2], &ef, &objects[0],
+                          &objects[1], &objects[2], &counter))
         return NULL;
     cxr_arrays arrays = {.count = 0};
     cxr_graph graph = {.degree = 0};
@@ -265,12 +249,11 @@ static PyObject *beam(PyObject *self, PyObject *args)
     Py_buffer *computed = cxr_take(&arrays, counter, "computed", "IL", 1, 1);
     if (computed == NULL)
         goto done;
-    if ((size_t)computed->shape[0] != asked.count || probes < 0 || ef < 1 ||
-        ef >= PY_SSIZE_T_MAX / 16 || asked.k > (size_t)ef) {
-        PyErr_SetString(PyExc_ValueError, "expected computed (Q,), probes at least 0, ef at least k");
+    if ((size_t)computed->shape[0] != asked.count || ef < 1 || ef >= PY_SSIZE_T_MAX / 16 ||
+        asked.k > (size_t)ef) {
+        PyErr_SetString(PyExc_ValueError, "expected computed (Q,), ef at least k");
         goto done;
     }
-    graph.probes = (size_t)probes;
     const cxr_kernel *kernel = cxr_active();
     int status;
     Py_BEGIN_ALLOW_THREADS

@@ -1,6 +1,6 @@
 /* Searching the mapped vectors of an index; plain C11, no Python in here.
  *
- * Every pointer is to memory of the caller. Nothing that links or routes hold can make these
+ * Every pointer is to memory of the caller. Nothing that links or entries hold can make these
  * functions read outside the arrays they are given: each row number is compared with the number of
  * rows before it is used, and a number beyond it ends the search with CXR_BAD_LINK.
  */
@@ -63,12 +63,8 @@ typedef struct {
     cxr_matrix base;
     const uint32_t *links; /* base.rows x degree, a line ends early at CXR_NO_ROW */
     size_t degree;
-    const uint32_t *entry;
+    const uint32_t *entry; /* where a search begins, all of them */
     size_t entries;
-    cxr_matrix routes;          /* may have no rows; dtype and dimension of base */
-    const uint32_t *route_rows; /* routes.rows x fan, a line ends early at CXR_NO_ROW */
-    size_t fan;
-    size_t probes; /* how many of the best routes are taken */
 } cxr_graph;
 
 /* Beam search: the k best rows found for each of `count` queries with a beam of `ef` rows.

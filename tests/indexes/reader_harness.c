@@ -49,9 +49,6 @@ int main(void)
             .base = {random_bytes(rows * dimension * width), dtype, rows, dimension},
             .degree = 1 + draw(40),
             .entries = draw(60),
-            .routes = {NULL, dtype, draw(9), dimension},
-            .fan = draw(30),
-            .probes = draw(12),
         };
         int wild = turn % 2;
         uint32_t ef = 1 + draw(200), k = 1 + draw(ef < rows ? ef : rows);
@@ -61,8 +58,6 @@ int main(void)
             k = rows;
         graph.links = random_rows(rows * graph.degree, rows, wild);
         graph.entry = random_rows(graph.entries, rows, wild);
-        graph.routes.data = random_bytes(graph.routes.rows * dimension * width);
-        graph.route_rows = random_rows(graph.routes.rows * graph.fan, rows, wild);
         float *queries = malloc(count * dimension * sizeof *queries);
         for (uint32_t i = 0; i < count * dimension; i++)
             queries[i] = (float)draw(2000) / 1000 - 1;
@@ -95,8 +90,8 @@ int main(void)
         for (uint32_t i = 0; i < count * k; i++)
             if (found[i] >= rows)
                 return 6;
-        const void *all_of_it[] = {graph.base.data, graph.links, graph.entry, graph.routes.data,
-                                   graph.route_rows, queries, found, computed, scores, all};
+        const void *all_of_it[] = {graph.base.data, graph.links, graph.entry, queries,
+                                   found, computed, scores, all};
         for (size_t i = 0; i < sizeof all_of_it / sizeof *all_of_it; i++)
             free((void *)all_of_it[i]);
     }

@@ -152,23 +152,19 @@ def test_a_wide_beam_finds_what_the_scan_finds() -> None:
 
 
 @needs_reader
-def test_routes_give_rows_to_begin_with() -> None:
-    """Two islands; only the route near the query leads to the second one."""
+def test_what_cannot_be_reached_is_not_found() -> None:
+    """Two islands, entered on the first; a line of links ends at its first gap."""
     vectors = np.zeros((8, 4), np.float32)
     vectors[np.arange(8), [0, 0, 0, 0, 1, 1, 1, 1]] = np.arange(8, 0, -1)
     links = np.full((8, 2), NO_ROW, np.uint32)
     links[[0, 1, 2, 4, 5, 6], 0] = [1, 2, 3, 5, 6, 7]
-    graph = Graph(
-        links,
-        np.array([0], np.uint32),
-        {},
-        routes=np.eye(2, 4, dtype=np.float32),
-        route_rows=np.array([[3, NO_ROW, 99], [4, 5, NO_ROW]], np.uint32),
-    )
+    links[3] = [NO_ROW, 4]
     query = np.array([[0, 1, 0, 0]], np.float32)
-    assert list(walk(vectors, graph, query, 4, ef=8, probes=1).rows[0]) == [4, 5, 6, 7]
-    without = walk(vectors, graph, query, 6, ef=8)
-    assert list(without.rows[0]) == [0, 1, 2, 3, NO_ROW, NO_ROW]
+    one = walk(vectors, Graph(links, np.array([0], np.uint32), {}), query, 6, ef=8)
+    assert list(one.rows[0]) == [0, 1, 2, 3, NO_ROW, NO_ROW]
+    assert list(one.computed) == [4]
+    both = walk(vectors, Graph(links, np.array([0, 4], np.uint32), {}), query, 6, ef=8)
+    assert list(both.rows[0]) == [4, 5, 6, 7, 0, 1]
 
 
 @needs_reader
@@ -230,16 +226,15 @@ for turn in range(600):
         data[rng.random(shape) < 0.3] %= 301
         data[rng.random(shape) < 0.1] = 2**32 - 1
         return data
-    degree, entries, fan = (int(rng.integers(1, 40)) for _ in range(3))
-    routes = rng.standard_normal((7, 24)).astype(np.float16)
-    graph = Graph(some(301, degree), some(entries), {}, routes, some(7, fan))
+    degree, entries = (int(rng.integers(1, 40)) for _ in range(2))
+    graph = Graph(some(301, degree), some(entries), {})
     if turn % 3 == 0:
         bits = rng.integers(0, 2**16, vectors.shape, dtype=np.uint16)
         given = bits.view(np.float16)
     else:
         given = vectors
     try:
-        found = walk(given, graph, queries, 3, ef=int(rng.integers(3, 400)), probes=turn % 9)
+        found = walk(given, graph, queries, 3, ef=int(rng.integers(3, 400)))
         reached = found.rows[found.rows != 2**32 - 1]
         assert (reached < 301).all()
     except SentenceIndexError:

@@ -65,7 +65,7 @@ def test_a_graph_that_misses_for_images_is_not_followed(
 
 @pytest.mark.parametrize(
     "about",
-    [{}, {"expansion_search": 0}, {"expansion_search": "64"}, {"expansion_search": 4, "probes": -1},
+    [{}, {"expansion_search": 0}, {"expansion_search": "64"}, {"expansion_search": True},
      {"expansion_search": 4, "recall": 3}, {"expansion_search": 4, "recall": {"image": "x"}}],
 )  # fmt: skip
 def test_a_graph_without_settings_is_an_error(

@@ -127,6 +127,9 @@ _TITLE = _any(
     r"(?: (?:radiographs?|x-?rays?|films?|series|views?|images?))?\.?$",
     r"^(?:\d+|one|two|three|four|single) (?:images?|views?|films?|radiographs?)"
     r"(?: of the chest)?\.?$",
+    r"^(?:[\w-]+,? ){0,8}(?:views?|radiographs?|films?|images?|projections?)(?: of the chest)? "
+    r"(?:was|were|is|are) (?:obtained|provided|performed|submitted|acquired|presented|reviewed)"
+    r"(?: for (?:review|interpretation))?\.?$",
     # CheXpert Plus's code for the whole report ("2-ABNORMAL, PREVIOUSLY REPORTED").
     r"^\d ?- ?(?:no significant|normal|abnormal|possible|significant|critical|unremarkable)\b",
 )
@@ -134,7 +137,7 @@ _TITLE = _any(
 
 def is_title(sentence: str) -> bool:
     """Whether a sentence only names what was taken ("Left knee.", "Two views of the chest.")."""
-    return len(sentence) < 60 and _TITLE.search(sentence) is not None
+    return len(sentence) < 90 and _TITLE.search(sentence) is not None
 
 
 def is_recommendation(sentence: str) -> bool:

@@ -90,6 +90,7 @@ def test_signatures(sentence: str) -> None:
         "The findings may represent atelectasis.",
         "Findings are suggestive of edema.",
         "Clear chest.",
+        "The lung bases on these views are clear.",
         "The heart is at the upper limit of normal.",
         "The aorta is calcified.",
         "Callus surrounds the left seventh rib.",
@@ -116,6 +117,8 @@ def test_nothing_is_said(sentence: str) -> None:
         "2 images.",
         "PA and lateral chest films.",
         "2-ABNORMAL, PREVIOUSLY REPORTED",
+        "AP upright and lateral views of the chest were provided.",
+        "Single portable AP film was submitted for review.",
     ],
 )
 def test_titles(sentence: str) -> None:

@@ -18,7 +18,6 @@ from cxr_edge.errors import CorpusError
 from cxr_edge.labelers.attributes import severity_of, side_of
 from cxr_edge.labelers.sentences import split_sentences
 from cxr_edge.labels import NO_FINDING, OBSERVATIONS, Mention
-from cxr_edge.methods import METHODS
 from cxr_edge.pipeline import Pipeline
 from cxr_edge.training.auroc import auroc, auroc_interval
 from cxr_edge.training.drafts import DraftQuality, baselines, draft_all, measure, sentences_of
@@ -42,6 +41,8 @@ MIN_MENTIONS = 15
 
 _FOLDS = 5
 _RESAMPLES = 1000
+_SENTENCE_METHODS = ("guided", "select", "top-k")
+"""Methods that draft from an index of sentences, as ``cxr-train tune`` compares them."""
 
 
 @dataclass(frozen=True)
@@ -183,10 +184,7 @@ def draft_table(data: Path, bundle: Path | None, index: Path | None) -> list[Dra
     truth = label_reports([study.report for study in studies])
     images = [study.frontals[0] for study in studies]
     rows: list[DraftQuality] = []
-    for method in METHODS:
-        # One takes an index of whole reports, the other a bundle that writes its own sentences.
-        if method in ("report", "generate"):
-            continue
+    for method in _SENTENCE_METHODS:
         with Pipeline.load(bundle, index, method=method) as pipeline:
             reports = draft_all(pipeline, images)
             rows.append(measure(method, [sentences_of(report) for report in reports], truth))

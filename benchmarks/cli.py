@@ -8,6 +8,7 @@ from cxr_edge.benchmarks.compression import compression
 from cxr_edge.benchmarks.engines import engines
 from cxr_edge.benchmarks.exports import exports
 from cxr_edge.benchmarks.graph import graph
+from cxr_edge.benchmarks.index_peers import index
 from cxr_edge.benchmarks.int8 import int8
 from cxr_edge.benchmarks.labeler import labeler
 from cxr_edge.benchmarks.opening import opening
@@ -27,6 +28,7 @@ bench.add_command(startup)
 bench.add_command(labeler)
 bench.add_command(exports)
 bench.add_command(graph)
+bench.add_command(index)
 bench.add_command(engines)
 bench.add_command(int8)
 bench.add_command(compression)

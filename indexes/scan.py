@@ -33,9 +33,9 @@ def scores_of(vectors: NDArray[Any], query: NDArray[np.float32]) -> NDArray[np.f
         vectors: float32 or float16 (N, D).
         query: float32 (D,).
     """
-    scores = np.empty(len(vectors), np.float32)
+    query, scores = np.ascontiguousarray(query, np.float32), np.empty(len(vectors), np.float32)
     if reader is not None and FAST:
-        reader.scores(vectors, np.ascontiguousarray(query), scores)
+        reader.scores(vectors, query, scores)
         return scores
     if vectors.dtype == np.float32:
         return np.matmul(vectors, query, out=scores)
@@ -83,7 +83,7 @@ def scan(vectors: NDArray[Any], queries: NDArray[np.float32], k: int, *, threads
         threads: processors for many queries.
     """
     k = min(k, len(vectors))
-    found = _empty(len(queries), k)
+    queries, found = np.ascontiguousarray(queries, np.float32), _empty(len(queries), k)
     found.computed[:] = len(vectors)
     if reader is not None and FAST:
         native = reader
@@ -125,6 +125,7 @@ def walk(
     if reader is None:
         raise SentenceIndexError(f"the graph cannot be searched: {MISSING}")
     native, found = reader, _empty(len(queries), k)
+    queries = np.ascontiguousarray(queries, np.float32)
 
     def run(part: slice) -> None:
         native.beam(

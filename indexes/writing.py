@@ -16,6 +16,7 @@ from cxr_edge.indexes.container import (
     SCHEMA,
 )
 from cxr_edge.indexes.contents import Clusters, Columns, Graph, Sources, Strings
+from cxr_edge.indexes.layout import blocks, rising
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.manifest import write_directory
 
@@ -47,7 +48,8 @@ def write_index(
             (``{"refused": reason}``).
         graph: links over the rows.
         clusters: what the rows stand for.
-        dtype: ``float32`` or ``float16``; default float16 above ``HALF_ABOVE`` rows.
+        dtype: ``float32`` or ``float16``; default float16 above ``HALF_ABOVE`` rows, where all
+            numbers are within its range.
         replace: put it in the place of an older index.
 
     Raises:
@@ -55,7 +57,11 @@ def write_index(
         OutputError: ``out`` exists, is something else than an index, or cannot be written.
     """
     rows, dimension = columns.vectors.shape
-    dtype = dtype or ("float16" if rows > HALF_ABOVE else "float32")
+    if not rising(columns.sources.offsets, columns.sources.numbers.size, strictly=True):
+        raise ValueError("a text has no report id")
+    if dtype is None:
+        halves = rows > HALF_ABOVE and _fit_halves(columns.vectors)
+        dtype = "float16" if halves else "float32"
     arrays: dict[str, NDArray[Any]] = {
         "vectors": columns.vectors,
         **_texts(columns.texts, columns.sources),
@@ -90,6 +96,12 @@ def write_index(
         files[CLUSTERS] = CLUSTERS_LAYOUT.parts(held)
     write_directory(out, MANIFEST, payload, files, replace=replace)
     return SentenceIndex.open(out)
+
+
+def _fit_halves(vectors: NDArray[Any]) -> bool:
+    """Whether no number is beyond what float16 holds; inner products may be of raw vectors."""
+    largest = float(np.finfo(np.float16).max)
+    return all(float(np.abs(block).max(initial=0)) <= largest for block in blocks(vectors))
 
 
 def _texts(texts: Strings, sources: Sources) -> dict[str, NDArray[Any]]:

@@ -67,6 +67,37 @@ def test_a_vector_that_does_not_fit_is_refused(write_index: Writer, columns: Col
             write_index(columns, dtype=dtype)
 
 
+def test_raw_vectors_beyond_halves_stay_as_they_are(write_index: Writer) -> None:
+    columns = synthetic_columns(20_001)
+    columns.vectors[11, 2] = 70_000
+    index = SentenceIndex.open(write_index(columns))
+    assert index.vectors.dtype == np.float32
+
+
+def test_a_text_without_a_report_is_refused(write_index: Writer, columns: Columns) -> None:
+    orphan = replace(columns, sources=Sources.of([["a"]] * 199 + [[]]))
+    with pytest.raises(ValueError, match="no report id"):
+        write_index(orphan)
+
+
+def test_a_vector_of_another_type_is_searched_with_all_the_same(write_index: Writer) -> None:
+    index = SentenceIndex.open(write_index())
+    wide = np.random.default_rng(2).standard_normal((8, 2)).astype(np.float32).T[0]
+    assert not wide.flags.c_contiguous or wide.strides != (4,)
+    query = Encoding(wide, "tiny/1", np.full(14, 0.5, np.float32))
+    same = Encoding(wide.copy(), "tiny/1", np.full(14, 0.5, np.float32))
+    assert index.search(query, 9) == index.search(same, 9)
+    np.testing.assert_array_equal(index.scores(query), index.scores(same))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_an_index_of_nothing_finds_nothing(write_index: Writer, dtype: str) -> None:
+    index = SentenceIndex.open(write_index(synthetic_columns(0), dtype=dtype))
+    assert len(index) == 0
+    assert index.search(encoding(np.ones(8)), 5) == ()
+    assert index.scores(encoding(np.ones(8))).size == 0
+
+
 def test_clusters_say_what_a_row_stands_for(write_index: Writer, columns: Columns) -> None:
     index = SentenceIndex.open(write_index(columns, clusters=synthetic_clusters()))
     own, other = index.members(9)

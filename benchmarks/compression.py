@@ -1,6 +1,7 @@
 """``cxr-bench compression``: time and memory of the clustering, and what it leaves of a corpus."""
 
 import hashlib
+import json
 import os
 import re
 import tempfile
@@ -20,6 +21,8 @@ from cxr_edge.benchmarks.record import machine, write_json
 from cxr_edge.indexes.compression import LEVELS
 from cxr_edge.indexes.engines import ENGINES
 
+TIMES, SIZES = "times", "sizes"
+"""The parts of a record."""
 _SAMPLED = 0.02
 """Seconds between two looks at the private memory, for which the system keeps no peak."""
 
@@ -115,7 +118,13 @@ def corpus_sizes(reports: Path, folder: Path) -> dict[str, Any]:
 @click.option("--ray", type=click.IntRange(min=1), help="Rows for a run over Ray.")
 @click.option("--threads", default=os.cpu_count() or 1, show_default=True, type=int)
 @click.option("--work", type=click.Path(file_okay=False, path_type=Path), help="Large files here.")
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
+@click.option("--only", type=click.Choice([TIMES, SIZES]), help="Measure one of the two parts.")
+@click.option(
+    "--json",
+    "out",
+    type=click.Path(path_type=Path),
+    help="Also write the figures here; a part that is not measured stays.",
+)
 def compression(
     reports: Path,
     rows: tuple[int, ...],
@@ -125,31 +134,31 @@ def compression(
     ray: int | None,
     threads: int,
     work: Path | None,
+    only: str | None,
     out: Path | None,
 ) -> None:
     """Time the compression of made-up embeddings, and build REPORTS at the six levels."""
+    record = json.loads(out.read_text()) if only and out is not None and out.exists() else {}
     plan: list[tuple[int, tuple[float, ...], str]]
     plan = [(number, (level,), "local") for number in rows]
     if all_levels:
         plan.append((all_levels, tuple(one for one in LEVELS if one > 0), "local"))
     if ray:
         plan += [(ray, (level,), name) for name in ENGINES if (ray, (level,), name) not in plan]
-    runs = []
     with tempfile.TemporaryDirectory(dir=work) as name:
         folder = Path(name)
-        sizes = corpus_sizes(reports, folder)
-        for number, levels, engine in sorted(plan):
-            path = folder / f"{number}.npy"
-            if not path.exists():
-                write_embeddings(path, number, dimension)
-            runs.append(_alone(path, levels, engine, threads))
-            click.echo(_line(runs[-1]), err=True)
-    record = {
-        "machine": machine(),
-        "dimension": dimension,
-        "runs": runs,
-        "openi_train": {"file": reports.name, **sizes},
-    }
+        if only != TIMES:
+            sizes = corpus_sizes(reports, folder)
+            record[SIZES] = {"machine": machine(), "file": reports.name, **sizes}
+        if only != SIZES:
+            runs = []
+            for number, levels, engine in sorted(plan):
+                path = folder / f"{number}.npy"
+                if not path.exists():
+                    write_embeddings(path, number, dimension)
+                runs.append(_alone(path, levels, engine, threads))
+                click.echo(_line(runs[-1]), err=True)
+            record[TIMES] = {"machine": machine(), "dimension": dimension, "runs": runs}
     click.echo(table(record))
     if out is not None:
         write_json(out, record)
@@ -163,17 +172,20 @@ def _alone(path: Path, levels: tuple[float, ...], engine: str, threads: int) -> 
 
 def table(record: Mapping[str, Any]) -> str:
     """The figures as the two tables of docs/index-build.md."""
-    lines = [
-        "| rows | levels | engine | threads | seconds | processor seconds | peak MiB "
-        "| of it private | representatives |\n|---|---|---|---|---|---|---|---|---|",
-        *map(_line, record["runs"]),
-        "",
-        "| level | sentences | index, bytes | clusters, bytes |\n|---|---|---|---|",
-    ]
-    for level, one in record["openi_train"]["levels"].items():
-        size = one["bytes"]
-        clusters = f"{size['clusters.bin']:,}" if "clusters.bin" in size else ""
-        lines.append(f"| {level} | {one['rows']:,} | {size['index.bin']:,} | {clusters} |")
+    lines = []
+    if TIMES in record:
+        lines += [
+            "| rows | levels | engine | threads | seconds | processor seconds | peak MiB "
+            "| of it private | representatives |\n|---|---|---|---|---|---|---|---|---|",
+            *map(_line, record[TIMES]["runs"]),
+            "",
+        ]
+    if SIZES in record:
+        lines.append("| level | sentences | index, bytes | clusters, bytes |\n|---|---|---|---|")
+        for level, one in record[SIZES]["levels"].items():
+            size = one["bytes"]
+            clusters = f"{size['clusters.bin']:,}" if "clusters.bin" in size else ""
+            lines.append(f"| {level} | {one['rows']:,} | {size['index.bin']:,} | {clusters} |")
     return "\n".join(lines)
 
 

@@ -110,6 +110,18 @@ def verified(
         raise error(f"{path} is damaged: its content is not the recorded one; restore it")
 
 
+def verify_file(path: Path, entry: Mapping[str, Any], error: type[CxrEdgeError]) -> None:
+    """As ``verified``, for a file that may be larger than the memory."""
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            size = stream.tell()
+    except OSError as problem:
+        raise error(f"{path}: {problem.strerror}; restore it") from None
+    if (size, digest) != (entry["bytes"], entry["sha256"]):
+        raise error(f"{path} is damaged: its content is not the recorded one; restore it")
+
+
 def write_directory(
     out: Path,
     filename: str,

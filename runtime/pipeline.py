@@ -95,7 +95,8 @@ class Pipeline:
             CxrEdgeError: in one line, what is missing or does not fit, and what to do.
         """
         opened = Bundle.load(locate("bundle", bundle), public_key=public_key)
-        opened.verify()
+        image = opened.network("image")
+        opened.verify(but=(image.file, image.data))  # which the engine's loading checks
         method = method or opened.default_method
         wanted = get_method(method).needs_index
         sentences = SentenceIndex.open(locate("index", index), exact=exact) if wanted else None

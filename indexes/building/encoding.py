@@ -23,6 +23,8 @@ from cxr_edge.tokenizers import Tokenizer, get_tokenizer
 BLOCK = 4096
 """Texts of a block. Fixed: which texts run together may change the last digits of a vector."""
 _BATCH = 256
+_IDS = 2**14
+"""Most token ids in one run: a language model takes some hundred kilobytes for each."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +134,14 @@ def embed(
 def _vectors(
     texts: list[str], network: Engine, tokenizer: Tokenizer, metric: str
 ) -> NDArray[np.float32]:
-    blocks = [
-        network.run(tokenizer.encode(texts[start : start + _BATCH]))["embedding"]
-        for start in range(0, len(texts), _BATCH)
-    ]
+    blocks = []
+    for start in range(0, len(texts), _BATCH):
+        inputs = tokenizer.encode(texts[start : start + _BATCH])
+        ids = [array.shape[1] for array in inputs.values() if array.dtype.kind == "i"]
+        step = max(1, _IDS // max(ids, default=1))
+        for row in range(0, min(_BATCH, len(texts) - start), step):
+            part = {name: array[row : row + step] for name, array in inputs.items()}
+            blocks.append(network.run(part)["embedding"])
     vectors: NDArray[np.float32] = np.concatenate(blocks).astype(np.float32, copy=False)
     if metric == "cosine":
         with np.errstate(invalid="ignore", divide="ignore"):  # found out in the next line

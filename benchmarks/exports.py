@@ -44,12 +44,16 @@ _ASSUMED: Mapping[str, Shapes] = {
 """Sizes that no owner has published: vocabularies of 10,000, a prefix of 20, ConVIRT's two layers,
 and for the report decoder the ResNet-50 of its paper."""
 
-_BESIDE: Mapping[str, Shapes] = {
+_ELSEWHERE: Mapping[str, Shapes] = {
     "llm2vec4cxr-text": {
-        **prefixed("visual.", eva02_large(1025, 1280)),
         **affine("text.projection.0", 2048),
         **affine("text.projection.1", 1280, 2048),
     }
+}
+"""What belongs to a network and stands in another file than the one it is known by."""
+
+_BESIDE: Mapping[str, Shapes] = {
+    "llm2vec4cxr-text": prefixed("visual.", eva02_large(1025, 1280)),
 }
 """What the checkpoint of an architecture holds besides its own network."""
 
@@ -61,15 +65,14 @@ _STATISTICS = ("running_mean", "running_var", "num_batches_tracked", "tokenizer.
 
 
 def shapes_of(architecture: str) -> Shapes:
-    """Tensors of the made-up checkpoint of an architecture that has a fingerprint."""
-    own = FINGERPRINTS[architecture].expected(dict(_ASSUMED.get(architecture, {})))
-    return own | _BESIDE.get(architecture, {})
+    """Tensors of the network of an architecture that has a fingerprint."""
+    known = FINGERPRINTS[architecture].expected(dict(_ASSUMED.get(architecture, {})))
+    return known | _ELSEWHERE.get(architecture, {})
 
 
 def parameters(shapes: Mapping[str, tuple[int, ...]]) -> int:
     """Numbers that training would change."""
-    own = (name for name in shapes if not name.startswith("visual."))  # see _BESIDE
-    return sum(math.prod(shapes[name]) for name in own if not name.endswith(_STATISTICS))
+    return sum(math.prod(s) for name, s in shapes.items() if not name.endswith(_STATISTICS))
 
 
 def _made_up(name: str, shape: tuple[int, ...], chance: np.random.Generator) -> NDArray[np.float32]:

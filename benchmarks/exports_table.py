@@ -30,10 +30,13 @@ def _cells(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return " | ".join([*[""] * 5, "not run", "", ""])
     cells = [f"{row['parameters']:,}"]
-    costs = [f"{row['seconds']:.0f}", f"{row['cpu_seconds']:.0f}", f"{row['peak_mib']:,}"]
+    # The first rows were written before the processor's time and the sizes were.
+    busy = f"{row['cpu_seconds']:.0f}" if "cpu_seconds" in row else ""
+    costs = [f"{row['seconds']:.0f}", busy, f"{row['peak_mib']:,}"]
     if "refused" in row:
-        return " | ".join([*cells, "", *costs, f"refused: {row['refused']}", "", ""])
-    size = sum(row["bytes"].values()) / 2**20
+        reason = row["refused"].removeprefix("cxr-export: ")
+        return " | ".join([*cells, "", *costs, f"refused: {reason}", "", ""])
+    size = f"{sum(row['bytes'].values()) / 2**20:.1f}" if "bytes" in row else ""
     graphs = row["graphs"]
     errors = [error for gate in graphs.values() for error in gate["max_abs_error"].values()]
     gates = sorted({gate["status"] for gate in graphs.values()})
@@ -46,7 +49,7 @@ def _cells(row: Mapping[str, Any] | None) -> str:
     return " | ".join(
         [
             *cells,
-            f"{size:.1f}",
+            size,
             *costs,
             _by_role(graphs) if len(gates) > 1 else gates[0],
             f"{max(errors):.2g}",

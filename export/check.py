@@ -134,9 +134,12 @@ def render(description: Mapping[str, Any]) -> str:
         lines.append(f"  beside them, not used: {', '.join(map(shown, shortened))}")
     matches = description["matches"]
     if description["fits"]:
-        models = " and ".join(description["fits"])
-        same = " (one network; choose by who trained it)" if len(description["fits"]) > 1 else ""
-        lines.append(f"  fits {models}{same}: all {matches[0]['expected']} tensors")
+        sizes: dict[int, list[str]] = {}
+        for match in matches:
+            sizes.setdefault(match["expected"], []).append(match["architecture"])
+        for size, models in sizes.items():  # another size is another part of the same file
+            same = " (one network; choose by who trained it)" if len(models) > 1 else ""
+            lines.append(f"  fits {' and '.join(models)}{same}: all {size} tensors")
     elif not matches:
         lines.append("  fits none of the models of cxr-export --list: no tensor in common")
     else:

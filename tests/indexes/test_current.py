@@ -1,5 +1,7 @@
 """Versions side by side: published, followed, rolled back; names every system can hold."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 
@@ -7,7 +9,14 @@ import pytest
 from synthetic_index import synthetic_columns
 
 from cxr_edge.errors import OutputError, SentenceIndexError
-from cxr_edge.indexes.current import CURRENT, Versions, is_portable, publish, rollback
+from cxr_edge.indexes.current import (
+    CURRENT,
+    Versions,
+    is_portable,
+    publish,
+    read_versions,
+    rollback,
+)
 from cxr_edge.indexes.search import SentenceIndex
 
 Writer = Callable[..., Path]
@@ -46,6 +55,23 @@ def test_who_opened_the_old_version_goes_on_with_it(versions: list[Path]) -> Non
     publish(versions[1])
     assert opened.hit(3, 0.0).text == "Sentence 3: größer."
     assert opened.digest == SentenceIndex.open(versions[0]).digest
+
+
+def test_a_reader_never_sees_something_between(versions: list[Path]) -> None:
+    """Another process publishes one version after the other while this one reads."""
+    root = versions[0].parent
+    publish(versions[0])
+    code = (
+        "import sys; from pathlib import Path; from cxr_edge.indexes.current import publish\n"
+        "for turn in range(200): publish(Path(sys.argv[1 + turn % 2]))"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, *map(str, versions[:2])])
+    seen = set()
+    while other.poll() is None:
+        seen.add(read_versions(root).current)
+    assert other.returncode == 0
+    assert seen == {"v0", "v1"}
+    assert not list(root.glob(".CURRENT*"))
 
 
 def test_a_version_that_is_gone_is_named(versions: list[Path]) -> None:

@@ -14,6 +14,7 @@ from cxr_edge.indexes.contents import Columns, Graph
 from cxr_edge.indexes.native import MISSING, reader
 from cxr_edge.indexes.planner import choose
 from cxr_edge.indexes.search import SentenceIndex
+from cxr_edge.pipeline import Pipeline
 from cxr_edge.types import Encoding
 
 Writer = Callable[..., Path]
@@ -125,3 +126,12 @@ def test_a_foreign_link_is_noticed_by_search_and_by_verify(
         index.search(encoding, 5)
     with pytest.raises(SentenceIndexError, match="does not exist"):
         verify_values(index)
+
+
+def test_a_report_says_how_its_rows_were_found() -> None:
+    with Pipeline.load(method="top-k", exact=True) as pipeline:
+        assert pipeline.provenance["search"] == "exact: asked for"
+    with Pipeline.load(method="top-k") as pipeline:
+        assert pipeline.provenance["search"] == "exact: the index has no graph"
+    with Pipeline.load(method="guided") as pipeline:
+        assert pipeline.provenance["search"] == "exact: guided scores every row"

@@ -113,8 +113,7 @@ def build_index(
         key |= {"queries": fingerprint_of(options.queries), "graph": options.graph}
     places = targets(out, options.levels)
     require_free(out, list(places.values()), options.replace)
-    work = Workspace(out, key)
-    try:
+    with Workspace(out, key) as work:
         queries = take_queries(options.queries, bundle, work, options.threads, progress)
         if "counts" not in work.state:
             read(corpus, work, minimum=options.minimum_frequency, progress=progress)
@@ -147,13 +146,6 @@ def build_index(
                     replace=options.replace,
                 )
             indexes[level] = index
-    except BaseException:
-        if work.state:
-            work.close()
-        else:
-            work.remove()
-        raise
-    work.remove()
     return Built(indexes, work.state["counts"], _notes(work, indexes, labels))
 
 
@@ -187,8 +179,7 @@ def build_image_index(
     labels = Bundle.load(options.labeler_bundle) if options.labeler_bundle else None
     key = {**_key(reports.fingerprint(), bundle, labels, options), "key": "image"}
     require_free(out, [out], options.replace)
-    work = Workspace(out, key)
-    try:
+    with Workspace(out, key) as work:
         if "counts" not in work.state:
             read_images(reports, work, progress)
         with closing(get_engine(options.engine, options.threads)) as engine:
@@ -198,13 +189,6 @@ def build_image_index(
         index = placed(out, work.digest) or write_index(
             out, image_columns(work), manifest=record, replace=options.replace
         )
-    except BaseException:
-        if work.state:
-            work.close()
-        else:
-            work.remove()
-        raise
-    work.remove()
     return Built({0.0: index}, work.state["counts"], _notes(work, {}, labels))
 
 

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ _LOCK = "lock"
 
 
 class Workspace:
-    """The working folder of one build. ``close`` keeps it for the next run, ``remove`` does not."""
+    """The working folder of one build, as a context: kept for the next run where one is needed."""
 
     def __init__(self, out: Path, key: Mapping[str, Any]) -> None:
         """Create the folder, or take up what an earlier run left in it.
@@ -114,12 +114,38 @@ class Workspace:
     def growing(self, name: str, dtype: str, shape: tuple[int, ...]) -> "np.memmap[Any, Any]":
         """An array on the disk that is filled part by part; the one of an earlier run goes on."""
         path = self.path(name)
+        kept: np.memmap[Any, Any] | None = None
         if path.exists():
             with suppress(ValueError, OSError):
-                held = np.lib.format.open_memmap(path, mode="r+")
-                if held.shape == shape and held.dtype == np.dtype(dtype):
-                    return held
-        return np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape)
+                kept = np.lib.format.open_memmap(path, mode="r+")
+        if kept is None or kept.shape != shape or kept.dtype != np.dtype(dtype):
+            kept = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            # A mapped file begins with holes, and filling one on a full disk ends the process.
+            with path.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+        return kept
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, _: object
+    ) -> None:
+        """Remove the folder when the build is done, or has come to nothing; else keep it.
+
+        Raises:
+            OutputError: the disk refused.
+        """
+        if kind is None or not self.state:
+            self.remove()
+        else:
+            self.close()
+        if isinstance(problem, OSError):
+            raise OutputError(
+                f"cannot write {self.folder}: {problem.strerror or problem}; make room and give "
+                "the same command again"
+            ) from None
 
     def close(self) -> None:
         """Let another run take up the folder."""

@@ -189,3 +189,28 @@ def test_memory_and_threads_may_change_on_the_way(
     done = run(0, *arguments, "--memory", "64")
     assert done.returncode == 0, done.stderr
     assert contents(interrupted) == whole[0]
+
+
+@pytest.mark.parametrize("kilobytes", [20, 100, 300])
+def test_a_full_disk_ends_in_one_line(
+    reports: Path, whole: tuple[dict[str, bytes], int], tmp_path: Path, kilobytes: int
+) -> None:
+    """A limit on the size of a file stands for it: the system answers at the same places."""
+    pytest.importorskip("resource", reason="the limit is one of POSIX")
+    limited = (
+        "import resource, sys; from cxr_edge.indexes.__main__ import main\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({kilobytes} * 1024,) * 2)\n"
+        "main()"
+    )
+    out = tmp_path / "out"
+    arguments = command(reports, out)
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("cxr-index: cannot write")
+    assert "Traceback" not in done.stderr
+    assert not any(level.name[0] != "." for level in out.glob("*"))
+    assert run(0, *arguments).returncode == 0
+    assert contents(out) == whole[0]

@@ -27,7 +27,7 @@ FEWEST_QUERIES = 500
 """A fifth is held out: with fewer, the recall measured with them says too little."""
 MOST_SHAPING = 100_000
 MOST_HELD_OUT = 2000
-DEPTH = 64
+DEPTH = 32
 """How many of a sample query's best rows belong together."""
 COMPANIONS = 31
 """Links of this kind a row has at most; with 32 plain ones and one that connects, 64."""

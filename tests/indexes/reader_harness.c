@@ -3,7 +3,7 @@
  * Prints the first kernel's name, how many searches ended and how many were refused; the exit code
  * says what was wrong. Built and run by test_reader_sanitized.py.
  */
-#include "reader.h"
+#include "builder.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +90,16 @@ int main(void)
         for (uint32_t i = 0; i < count * k; i++)
             if (found[i] >= rows)
                 return 6;
+        if (dtype == CXR_FLOAT32) {
+            uint32_t length = draw(30), degree = draw(12), *line = malloc(degree * 4);
+            uint32_t *given = random_rows(length, rows, wild), row = draw(rows);
+            status = cxr_prune(kernel, &graph.base, &row, 1, given, length, 1.2f, line, degree);
+            for (uint32_t i = 0; status == CXR_OK && i < degree; i++)
+                if (line[i] >= rows && line[i] != CXR_NO_ROW)
+                    return 8;
+            free(given);
+            free(line);
+        }
         const void *all_of_it[] = {graph.base.data, graph.links, graph.entry, queries,
                                    found, computed, scores, all};
         for (size_t i = 0; i < sizeof all_of_it / sizeof *all_of_it; i++)

@@ -12,7 +12,7 @@ HARNESS = Path(__file__).with_name("reader_harness.c")
 
 
 def build(compiler: str, options: list[str], folder: Path) -> Path:
-    sources = [NATIVE / name for name in ("kernels.c", "scan.c", "beam.c")]
+    sources = [NATIVE / name for name in ("kernels.c", "scan.c", "beam.c", "prune.c")]
     common = ["-std=c11", "-g", "-Wall", "-Wextra", "-Werror", f"-I{NATIVE}"]
     program = folder / "harness"
     built = subprocess.run(

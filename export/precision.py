@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cxr_edge.errors import CheckpointError, ParityError
 from cxr_edge.export.graph import Graph, assemble, take_out
+from cxr_edge.export.soundness import require_sound
 from cxr_edge.export.spec import GraphSpec
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def trace(spec: GraphSpec, *, half: bool = False) -> Graph:
         half: trace under FP16 autocast.
 
     Raises:
-        ParityError: under autocast a delicate operation came out in FP16; the module needs
-            ``.float()`` there.
+        ParityError: under autocast a delicate operation came out in FP16 (the module needs
+            ``.float()`` there), or the graph is not sound: a fixed batch, a name twice.
     """
     import torch
 
@@ -74,6 +75,7 @@ def trace(spec: GraphSpec, *, half: bool = False) -> Graph:
         _float_outputs(model)
         _require_delicate_in_float(spec.role, model)
     _forget_source(model)
+    require_sound(spec.role, model)
     return assemble(model, weights, location)
 
 

@@ -57,10 +57,11 @@ class _ClosedOutput:
 
 def _watch_output() -> None:
     """Let standard output fail as an ``OutputError``; a terminal, or a stream of tests, stays."""
-    own = sys.stdout
+    untouched = sys.stdout is sys.__stdout__
+    own = cast(TextIO | None, sys.stdout)
     if own is None:
         sys.stdout = cast(TextIO, _ClosedOutput())
-    elif own is sys.__stdout__ and not own.isatty():
+    elif untouched and not own.isatty():
         raw = _Output(own.fileno(), "wb", closefd=False)
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), own.encoding, own.errors)
 

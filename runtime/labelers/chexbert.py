@@ -118,7 +118,8 @@ class CheXbertLabeler:
 
     def _decided(self, logits: NDArray[Any]) -> NDArray[np.int8]:
         best = [logits[:, first:last].argmax(axis=1) for first, last in self._spans]
-        return np.array(_CLASSES, np.int8)[np.stack(best, axis=1)]
+        mentions: NDArray[np.int8] = np.array(_CLASSES, np.int8)[np.stack(best, axis=1)]
+        return mentions
 
 
 def _batches(encoded: Mapping[str, NDArray[np.generic]]) -> Iterator[tuple[Rows, Ids]]:

@@ -5,6 +5,7 @@ that come first as good, are the same observations asserted and denied, and what
 AUROC. ``cxr-train evaluate`` gives the same AUROC for a bundle on disk.
 """
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,18 +39,27 @@ Encoded = tuple[Array, Array]
 @click.option(
     "--calibration",
     type=click.Path(exists=True, path_type=Path),
-    required=True,
     help="Folder of real chest radiographs; none of the studies that are judged.",
 )
 @click.option(
     "--data",
     type=click.Path(exists=True, path_type=Path),
-    required=True,
     help="Studies as cxr-train takes them; those of split 'valid' judge.",
 )
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
-def int8(calibration: Path, data: Path, out: Path | None) -> None:
+@click.option(
+    "--table",
+    "show",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Only print the table of such a file.",
+)
+def int8(calibration: Path | None, data: Path | None, out: Path | None, show: Path | None) -> None:
     """Export the embedded default in INT8 and judge it against FP32."""
+    if show is not None:
+        click.echo(table(json.loads(show.read_text())))
+        return
+    if calibration is None or data is None:
+        raise click.UsageError("--calibration and --data are needed")
     from cxr_edge.export.calibration import calibration_pictures
     from cxr_edge.export.exporter import export_bundle
     from cxr_edge.export.models.dcclip import export_spec
@@ -72,22 +82,41 @@ def int8(calibration: Path, data: Path, out: Path | None) -> None:
         }
         gates = whole.manifest["observations"]
     rows = _judge(encoded, truth, gates)
-    for (precision, engine), row in zip(encoded, rows, strict=True):
-        click.echo(
-            f"{precision} {engine:9} AUROC {row['auroc']:.4f} (loss {row['auroc_loss']:+.4f}), "
-            f"score regret {row['score_regret']:.5f}, observations alike {row['same']:.4f}"
-        )
+    record = {
+        "machine": machine(),
+        "studies": len(studies),
+        "calibrated_on": len(pictures[::2]),
+        "limits": {"score_regret": REGRET, "same": SAME, "auroc_loss": AUROC_LOSS},
+        "image_bytes": sizes,
+        "rows": rows,
+    }
+    click.echo(table(record))
     if out is not None:
-        limits = {"score_regret": REGRET, "same": SAME, "auroc_loss": AUROC_LOSS}
-        record = {
-            "machine": machine(),
-            "studies": len(studies),
-            "calibrated_on": len(pictures[::2]),
-        }
-        write_json(out, {**record, "limits": limits, "image_bytes": sizes, "rows": rows})
+        write_json(out, record)
     failed = [f"{row['precision']} on {row['engine']}" for row in rows if not row["passed"]]
     if failed:
         raise ParityError(f"the limits are not kept by {', '.join(failed)}; see the lines above")
+
+
+def table(record: Mapping[str, Any]) -> str:
+    """The figures as Markdown, one line for each precision and engine."""
+    lines = [
+        "| precision | engine | image network, bytes | mean AUROC | loss | score regret, worst | "
+        "observations alike |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in record["rows"]:
+        lines.append(
+            f"| {row['precision']} | `{row['engine']}` "
+            f"| {record['image_bytes'][row['precision']]:,} | {row['auroc']:.4f} "
+            f"| {row['auroc_loss']:.4f} | {row['score_regret']:.4f} | {row['same']:.2%} |"
+        )
+    limits = record["limits"]
+    lines.append(
+        f"| limit |  |  |  | {limits['auroc_loss']:g} | {limits['score_regret']:g} "
+        f"| {limits['same']:.0%} |"
+    )
+    return "\n".join(lines)
 
 
 def _studies(data: Path) -> tuple[list[Path], NDArray[np.bool_]]:

@@ -27,6 +27,8 @@ _MOST_TRIED = 16
 """Images of one study that are opened until so many are readable; a hostile study ends here."""
 _CLEAR_MARGIN = 0.1
 """Difference in likeness between two images below which the choice is called unsure."""
+_PART = 1 << 20
+"""Bytes read at a time."""
 
 
 class StudyReader:
@@ -214,8 +216,11 @@ def _distinct(candidates: list[Candidate]) -> list[Candidate]:
 def _digest(candidate: Candidate) -> bytes:
     """SHA-256 of a file's bytes; of one that cannot be read, something that no other has."""
     try:
+        hasher = hashlib.sha256()
         with candidate.source.open() as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
+            while part := stream.read(_PART):
+                hasher.update(part)
+        return hasher.digest()
     except StudyError:  # said when its pixels are read
         return candidate.source.name.encode(errors="surrogateescape")
 

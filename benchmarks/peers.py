@@ -67,14 +67,14 @@ def _build_ours(
     from cxr_edge.indexes.graph.build import Refused, build_graph
     from cxr_edge.indexes.writing import HALF_ABOVE, write_index
 
-    graph: Graph | Refused | None = None
+    graph: Graph | None = None
     dtype = "float16" if len(vectors) > HALF_ABOVE else "float32"
     if pictures is not None:
-        graph = build_graph(
-            vectors, Queries(pictures, SPACE), space=SPACE, stored=dtype, folder=folder
-        )
-        if isinstance(graph, Refused):
-            return f"refused: {graph.reason}"
+        queries = Queries(pictures, SPACE)
+        built = build_graph(vectors, queries, space=SPACE, stored=dtype, folder=folder)
+        if isinstance(built, Refused):
+            return f"refused: {built.reason}"
+        graph = built
     manifest = {"name": "bench", "unit": "sentence", "metric": "cosine", "space": SPACE}
     write_index(folder / "index", _columns(vectors), manifest=manifest, graph=graph, dtype=dtype)
     return dtype if graph is None else f"{dtype}, ef {graph.about['expansion_search']}"
@@ -186,10 +186,15 @@ def _open_usearch(folder: Path, _rows: int, dimension: int) -> Search:
 # ---- faiss ----
 
 
-def _build_faiss(folder: Path, vectors: NDArray[np.float32], _: NDArray[np.float32]) -> str:
-    import faiss
-
+def _faiss() -> Any:  # noqa: ANN401
+    """The module, without its stubs: they lack what its Python side adds."""
+    faiss = import_module("faiss")
     faiss.omp_set_num_threads(1)
+    return faiss
+
+
+def _build_faiss(folder: Path, vectors: NDArray[np.float32], _: NDArray[np.float32]) -> str:
+    faiss = _faiss()
     half = faiss.ScalarQuantizer.QT_fp16
     index = faiss.IndexHNSWSQ(vectors.shape[1], half, CONNECTIVITY, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = EXPANSION_ADD
@@ -200,9 +205,7 @@ def _build_faiss(folder: Path, vectors: NDArray[np.float32], _: NDArray[np.float
 
 
 def _open_faiss(folder: Path, _rows: int, _dimension: int) -> Search:
-    import faiss
-
-    faiss.omp_set_num_threads(1)
+    faiss = _faiss()
     index = faiss.read_index(str(folder / "index.faiss"), faiss.IO_FLAG_MMAP_IFC)
 
     def search(query: NDArray[np.float32], k: int, ef: int) -> NDArray[Any]:

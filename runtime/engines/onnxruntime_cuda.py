@@ -61,15 +61,19 @@ def _install() -> str:
     return f"run: {remove}pip install 'cxr-edge[gpu]'"
 
 
+def _wheel(library: str) -> str | None:
+    return _WHEELS.get(library.partition(".")[0])
+
+
 def _library(name: str, place: Path | None) -> Need:
     if place is not None:
         from cxr_edge.engines.libraries import version_of
 
         return Need(name, "", version_of(place), None)
-    wheel = _WHEELS.get(name.partition(".")[0])
-    return Need(
-        name, "", None, f"run: pip install {wheel}" if wheel else "install the NVIDIA driver"
-    )
+    if wheel := _wheel(name):
+        return Need(name, "", None, f"run: pip install {wheel}")
+    driver = name.startswith(("libcuda.", "libnvidia-"))
+    return Need(name, "", None, f"install the NVIDIA {'driver' if driver else 'CUDA toolkit'}")
 
 
 def probe() -> Probe:
@@ -82,7 +86,10 @@ def probe() -> Probe:
     missing = [library for library in others if library.fix]
     trouble = need.complaint or both_runtimes("gpu")
     if missing and not trouble:
-        fixes = dict.fromkeys(str(library.fix) for library in missing)
+        # One command for all wheels.
+        wheels = sorted({w for library in missing if (w := _wheel(library.name))})
+        fixes = [f"run: pip install {' '.join(wheels)}"] if wheels else []
+        fixes += dict.fromkeys(str(lib.fix) for lib in missing if not _wheel(lib.name))
         verb = "is" if len(missing) == 1 else "are"
         names = ", ".join(library.name for library in missing)
         trouble = f"{names} {verb} missing; {'; '.join(fixes)}"

@@ -178,7 +178,7 @@ def test_missing_libraries_are_named_with_their_wheels(
     assert libraries() == dict.fromkeys(library.name for library in needs)
     assert probe().detail == (
         "libcublasLt.so.13, libcudart.so.13, libcuda.so.1 are missing; run: pip install "
-        "nvidia-cublas; run: pip install nvidia-cuda-runtime; install the NVIDIA driver"
+        "nvidia-cublas nvidia-cuda-runtime; install the NVIDIA driver"
     )
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     (tmp_path / "libcudart.so.13").unlink()

@@ -6,6 +6,7 @@ from cxr_edge import __version__
 from cxr_edge.benchmarks.blas import blas
 from cxr_edge.benchmarks.compression import compression
 from cxr_edge.benchmarks.engines import engines
+from cxr_edge.benchmarks.entries import entries
 from cxr_edge.benchmarks.exports import exports
 from cxr_edge.benchmarks.graph import graph
 from cxr_edge.benchmarks.index_peers import index
@@ -33,3 +34,4 @@ bench.add_command(engines)
 bench.add_command(int8)
 bench.add_command(compression)
 bench.add_command(opening)
+bench.add_command(entries)

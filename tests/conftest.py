@@ -1,8 +1,12 @@
 """Fixtures for every room."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Tests may import onnxruntime before cxr_edge, which sets this; see docs/engines.md.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 ROOT = Path(__file__).resolve().parents[1]
 

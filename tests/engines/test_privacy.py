@@ -45,7 +45,7 @@ def test_an_engine_leaves_no_file_and_asks_for_no_socket(engine_name: str, tmp_p
 
 
 def test_native_code_opens_no_socket(engine_name: str, tmp_path: Path) -> None:
-    """OpenVINO asks for its server at once; ONNX Runtime only later, but leaves its files at once."""
+    """OpenVINO asks for its server at once; ONNX Runtime later, but leaves its files at once."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     log = tmp_path / "calls"

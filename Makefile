@@ -10,7 +10,7 @@ BIN := .venv/bin
 	@test -x $(BIN)/python || { echo "creating .venv"; $(PYTHON) -m venv .venv; }
 	@echo "installing cxr-edge ($*) into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(filter dev,$*),--group dev -e ".[cpu$(comma)codecs$(comma)export$(comma)train]",-e ".[cpu$(comma)codecs]")
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(filter dev,$*),--group dev -e ".[cpu$(comma)codecs$(comma)export$(comma)train$(comma)bench]",-e ".[cpu$(comma)codecs]")
 	@$(if $(filter dev,$*),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps open_clip_torch,true)
 	@touch $@
 

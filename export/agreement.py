@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.export.precision import Precision
 from cxr_edge.export.spec import ExportSpec, GraphSpec
 from cxr_edge.labels import OBSERVATIONS
 
 REGRET = 0.005
 """Most that the mean score of the ten texts chosen may fall short of the ten best."""
-LABELS = 0.99
+LABELS: Mapping[Precision, float] = {"fp32": 0.99, "fp16": 0.99, "int8": 0.95}
 """Least share of labels that must be the same."""
 TOP = 10
 TEXTS = 512
@@ -29,22 +30,30 @@ Check = Callable[[Array, Array], dict[str, Any]]
 """Reference and exported output, float32 (N, ...) each -> a record with its ``status``."""
 
 
-def checks_of(spec: ExportSpec, graph: GraphSpec) -> dict[str, Check]:
+def checks_of(
+    spec: ExportSpec, graph: GraphSpec, precision: Precision = "fp32"
+) -> dict[str, Check]:
     """What each output of a graph is used for, as a check; outputs that decide nothing have none.
 
     Args:
         spec: of the whole bundle; where it has a text network, its sentences are scored.
         graph: one of its networks.
+        precision: of the graph that is judged.
     """
+    labels = LABELS[precision]
     checks: dict[str, Check] = {}
     if graph.role == "image" and "embedding" in graph.outputs:
         checks["embedding"] = _retrieval(spec)
     if "probabilities" in graph.outputs:
-        checks["probabilities"] = partial(same_observations, observations=spec.observations)
+        checks["probabilities"] = partial(
+            same_observations, observations=spec.observations, limit=labels
+        )
     if "logits" in graph.outputs:
         classes = spec.provenance.get("classes")
         spans = [tuple(span) for span in classes.values()] if classes else []
-        checks["logits"] = partial(same_classes, spans=spans) if spans else same_tokens
+        checks["logits"] = (
+            partial(same_classes, spans=spans, limit=labels) if spans else same_tokens
+        )
     return checks
 
 
@@ -138,7 +147,10 @@ def _top(scores: Array) -> NDArray[np.intp]:
 
 
 def same_observations(
-    want: Array, got: Array, observations: Mapping[str, Mapping[str, Any]]
+    want: Array,
+    got: Array,
+    observations: Mapping[str, Mapping[str, Any]],
+    limit: float = LABELS["fp32"],
 ) -> dict[str, Any]:
     """Share of observations that are asserted, denied or passed over alike.
 
@@ -148,20 +160,24 @@ def same_observations(
     gate = np.array([0.5 if e["muted"] else e["gate"] for e in entries], np.float32)
     clear = np.array([0.5 if e["muted"] else e["clear"] for e in entries], np.float32)
     states = [(p >= gate).astype(int) + (p >= clear) for p in (want, got)]
-    return _labels("observations", *states)
+    return _labels("observations", *states, limit)
 
 
-def same_classes(want: Array, got: Array, spans: list[tuple[int, ...]]) -> dict[str, Any]:
+def same_classes(
+    want: Array, got: Array, spans: list[tuple[int, ...]], limit: float = LABELS["fp32"]
+) -> dict[str, Any]:
     """Share of heads whose largest logit is the same; ``spans`` are columns, half open."""
     labels = [np.stack([x[:, a:b].argmax(1) for a, b in spans], 1) for x in (want, got)]
-    return _labels("classes", *labels)
+    return _labels("classes", *labels, limit)
 
 
-def _labels(check: str, want: NDArray[np.intp], got: NDArray[np.intp]) -> dict[str, Any]:
+def _labels(
+    check: str, want: NDArray[np.intp], got: NDArray[np.intp], limit: float
+) -> dict[str, Any]:
     share = float((want == got).mean())
     informative = bool((want != want[:1]).any())
-    status = _status(share >= LABELS, informative)
-    return {"check": f"same {check}", "value": share, "limit": LABELS, "status": status}
+    status = _status(share >= limit, informative)
+    return {"check": f"same {check}", "value": share, "limit": limit, "status": status}
 
 
 def same_tokens(want: Array, got: Array) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def export_bundle(
         content, record = _made(graph, made, calibration)
         graphs[graph.role] = content
         tolerance = LOWERED.get(made, spec.tolerance)
-        checked = check_parity(graph, content, tolerance, judged, checks_of(spec, graph))
+        checked = check_parity(graph, content, tolerance, judged, checks_of(spec, graph, made))
         parity[graph.role] = {**checked, **record}
         file = f"{graph.role}.onnx"
         files[file] = content.model

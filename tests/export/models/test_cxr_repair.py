@@ -19,7 +19,7 @@ from cxr_edge.errors import CheckpointError
 from cxr_edge.export.exporter import export_bundle
 from cxr_edge.export.models import chexzero, cxr_repair_vit_b16_320, cxr_repair_vit_b32
 from cxr_edge.export.models.clip import Clip, read
-from cxr_edge.indexes.build import embed
+from cxr_edge.indexes.building.encoding import embed
 from cxr_edge.preprocess import Recipe, apply
 from cxr_edge.tokenizers import get_tokenizer
 from cxr_edge.types import SourceImage

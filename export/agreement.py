@@ -160,7 +160,7 @@ def same_observations(
     gate = np.array([0.5 if e["muted"] else e["gate"] for e in entries], np.float32)
     clear = np.array([0.5 if e["muted"] else e["clear"] for e in entries], np.float32)
     states = [(p >= gate).astype(int) + (p >= clear) for p in (want, got)]
-    return _labels("observations", *states, limit)
+    return _labels("observations", states[0], states[1], limit)
 
 
 def same_classes(
@@ -168,7 +168,7 @@ def same_classes(
 ) -> dict[str, Any]:
     """Share of heads whose largest logit is the same; ``spans`` are columns, half open."""
     labels = [np.stack([x[:, a:b].argmax(1) for a, b in spans], 1) for x in (want, got)]
-    return _labels("classes", *labels, limit)
+    return _labels("classes", labels[0], labels[1], limit)
 
 
 def _labels(

@@ -66,8 +66,12 @@ def identify(listing: Listing) -> list[Match]:
     shapes = {name: tensor.shape for name, tensor in listing.tensors.items()}
     matches = [_match(architecture, shapes) for architecture in FINGERPRINTS]
     return sorted(
-        (match for match in matches if match.matched),
-        key=lambda match: (-match.matched / match.expected, match.extra),
+        (match for match in matches if match.matched or match.misshaped),
+        key=lambda match: (
+            -match.matched / match.expected,
+            len(match.missing) / match.expected,
+            match.extra,
+        ),
     )
 
 

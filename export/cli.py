@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from cxr_edge.bundle import MANIFEST
 from cxr_edge.cli.guard import one_line_errors
 from cxr_edge.errors import CheckpointError
+from cxr_edge.export.opening import refuse_pipe
 from cxr_edge.export.registry import ARCHITECTURES, listing, spec_builder
+from cxr_edge.manifest import require_place
 
 if TYPE_CHECKING:
     from cxr_edge.export.precision import Precision
@@ -40,6 +43,16 @@ class Sources:
                 f"{model} takes no --language-model; leave it out, or choose another --model"
             )
         return ()
+
+    def require_files(self) -> None:
+        """Refuse what would be waited for in vain.
+
+        Raises:
+            CheckpointError: one of them is a pipe or a device.
+        """
+        for path in (self.checkpoint, self.tokenizer, self.language_model):
+            if path is not None:
+                refuse_pipe(path)
 
     def named(self) -> dict[str, str]:
         """Names and SHA-256 of the files with weights, for the provenance."""
@@ -82,6 +95,13 @@ class Sources:
 @click.option(
     "--sign", type=_FILE, metavar="KEY.pem", help="Sign the bundle; alone with --out, an older one."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["tensorrt", "tensorrt-rtx"]),
+    help="Instead of an export, build the plans of --bundle into the folder --out, which "
+    "CXR_EDGE_ENGINES then names. tensorrt-rtx needs no GPU for it; tensorrt needs the very one.",
+)
+@click.option("--bundle", type=_FILE, help="With --engine: the bundle.")
 @click.option("--list", "listed", is_flag=True, help="Name the architectures and stop.")
 @click.option("--check", type=_FILE, metavar="FILE", help="Say what a checkpoint is and stop.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
@@ -97,6 +117,8 @@ def main(
     force: bool,
     overwrite: bool,
     sign: Path | None,
+    engine: str | None,
+    bundle: Path | None,
     listed: bool,
     check: Path | None,
     as_json: bool,
@@ -111,6 +133,10 @@ def main(
             click.echo(json.dumps(entries, indent=2) if as_json else listing())
         elif check is not None:
             _check(check, as_json)
+        elif engine is not None or bundle is not None:
+            if engine is None or bundle is None or out is None or model is not None:
+                raise click.UsageError("plans take --engine, --bundle and --out, and no --model")
+            _build_ahead(engine, bundle, out, as_json)
         elif model is not None and out is not None:
             chosen = cast("Precision", precision)
             _require_key(sign)
@@ -132,6 +158,24 @@ def _check(path: Path, as_json: bool) -> None:
         sys.exit(1)
 
 
+def _build_ahead(engine: str, bundle: Path, out: Path, as_json: bool) -> None:
+    from cxr_edge.bundle import Bundle
+    from cxr_edge.export.ahead import build_ahead
+
+    built = build_ahead(engine, Bundle.load(bundle), out)
+    if as_json:
+        click.echo(json.dumps([plan.to_json() for plan in built], indent=2))
+        return
+    for plan in built:
+        did = "was there" if plan.state == "hit" else f"built ({plan.why})"
+        layers = "; ".join(
+            f"{kind} {', '.join(f'{count} {name}' for name, count in sorted(counts.items()))}"
+            for kind, counts in sorted(plan.layers.items())
+        )
+        click.echo(f"{plan.role}: {did}{f'; layers: {layers}' if layers else ''}", err=True)
+        click.echo(plan.plan)
+
+
 def _require_key(key: Path | None) -> None:
     """Find out before the export, not behind it, that a key cannot sign."""
     if key is not None:
@@ -151,6 +195,9 @@ def _export(
     overwrite: bool,
 ) -> None:
     build = spec_builder(model)
+    sources.require_files()
+    # The exporter would find out too, but only after minutes of tracing.
+    require_place(out, MANIFEST, replace=overwrite)
     from cxr_edge.export.calibration import calibration_pictures, preprocessed
     from cxr_edge.export.exporter import export_bundle
 

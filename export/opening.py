@@ -27,6 +27,7 @@ def open_container(path: Path) -> Iterator[tuple[Container, bool]]:
         CheckpointError: missing, cut short, hostile, one of several shards, or no checkpoint.
     """
     refuse_shards(path)
+    refuse_pipe(path)
     try:
         with path.open("rb") as stream:
             if stream.read(2) == b"\x1f\x8b":
@@ -62,6 +63,18 @@ def refuse_shards(path: Path) -> None:
         )
     if path.is_dir():
         raise CheckpointError(f"{path} is a directory, expected a checkpoint file; name the file")
+
+
+def refuse_pipe(path: Path) -> None:
+    """Opening a pipe would wait for a writer that never comes, and a device may have no end.
+
+    Raises:
+        CheckpointError: the path is a pipe, a device or a socket.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise CheckpointError(
+            f"{path} is a pipe or a device, expected a file; write its content to a file first"
+        )
 
 
 def _is_shard(name: str) -> bool:

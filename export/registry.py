@@ -5,6 +5,7 @@ To add one: write ``export/models/<name>.py`` and its entry below. See docs/expo
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import wraps
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -265,7 +266,27 @@ def spec_builder(architecture: str) -> SpecBuilder:
             "see cxr-export --list"
         )
     module, _, function = ARCHITECTURES[architecture].builder.partition(":")
-    return cast(SpecBuilder, getattr(import_module(module), function))
+    return _guarded(architecture, getattr(import_module(module), function))
+
+
+def _guarded(architecture: str, builder: SpecBuilder) -> SpecBuilder:
+    """Builders read the sizes of a network from its tensors, before ``fit`` compares all shapes.
+
+    A tensor with another number of axes makes that reading stumble.
+    """
+
+    @wraps(builder)
+    def build(*files: Path | None) -> ExportSpec:
+        try:
+            return builder(*files)
+        except (IndexError, ValueError) as problem:
+            reason = " ".join(str(problem).split())[:200]
+            raise CheckpointError(
+                f"not a {architecture} checkpoint: the sizes of the network cannot be read from it "
+                f"({reason}); check --model and the file"
+            ) from problem
+
+    return build
 
 
 def _own_builder(path: Path) -> SpecBuilder:

@@ -146,13 +146,7 @@ def write_directory(
         OutputError: ``out`` exists, or the disk refuses.
     """
     out = out.absolute()
-    if out.exists() and not replace:
-        raise OutputError(f"{out} exists; remove it or choose another name")
-    if out.exists() and not (out / filename).is_file():
-        raise OutputError(
-            f"{out} is not replaced: it holds no {filename}, so it is something else; "
-            "choose another name"
-        )
+    require_place(out, filename, replace=replace)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
@@ -171,6 +165,27 @@ def write_directory(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return payload
+
+
+def require_place(out: Path, filename: str, *, replace: bool) -> None:
+    """Check that a directory may be written, before the work whose result it is to hold.
+
+    Args:
+        out: directory to create.
+        filename: name of the manifest in it.
+        replace: an older one of its kind may stand there.
+
+    Raises:
+        OutputError: ``out`` exists, or is something else than what may be replaced.
+    """
+    out = out.absolute()
+    if out.exists() and not replace:
+        raise OutputError(f"{out} exists; remove it or choose another name")
+    if out.exists() and not (out / filename).is_file():
+        raise OutputError(
+            f"{out} is not replaced: it holds no {filename}, so it is something else; "
+            "choose another name"
+        )
 
 
 def _parts(content: Iterable[bytes] | bytes | Path) -> Iterable[bytes]:

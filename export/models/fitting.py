@@ -70,7 +70,7 @@ def fit(
         The module in evaluation mode, no gradients.
 
     Raises:
-        CheckpointError: keys are missing, left over, or of another shape.
+        CheckpointError: keys are missing, left over, or of another shape or kind of number.
     """
     with torch.device("meta"):
         module = build()
@@ -101,11 +101,18 @@ def _problems(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list
         for key in wanted
         if key in found and found[key].shape != wanted[key].shape
     ]
+    foreign = [
+        f"{key} is {found[key].dtype}, expected {wanted[key].dtype}"
+        for key in wanted
+        if key in found and wanted[key].is_floating_point() and not found[key].is_floating_point()
+    ]
     problems = []
     if missing:
         problems.append(f"{len(missing)} keys missing ({_listed(missing)})")
     if odd:
         problems.append(f"{len(odd)} of another shape ({_listed(odd)})")
+    if foreign:  # what is quantised or complex, for which nothing says how to make it float
+        problems.append(f"{len(foreign)} of another type ({_listed(foreign)})")
     if extra:
         problems.append(f"{len(extra)} unknown ({_listed(extra)})")
     return problems

@@ -14,6 +14,7 @@ from cxr_edge.export.archive import Listing, TensorInfo
 from cxr_edge.export.check import describe, identify, render
 from cxr_edge.export.fingerprints import FINGERPRINTS
 from cxr_edge.export.layouts import Shapes
+from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig
 
 ISSUE = {
     *("cxr-repair-vit-b32", "cxr-repair-vit-b16-320", "chexzero", "chexbert", "dcclip"),
@@ -260,6 +261,15 @@ def test_the_text_says_what_is_missing(tmp_path: Path) -> None:
     assert "head.weight is [5000, 256], expected [5000, 512]" in text
     torch.save({"nothing.like": torch.ones(2)}, tmp_path / "other.pth")
     assert "no tensor in common" in render(describe(tmp_path / "other.pth"))
+
+
+def test_the_right_names_in_other_sizes_are_no_strangers(tmp_path: Path) -> None:
+    trunk = PlainResNet(TrunkConfig(False, 8, (4, 8, 8, 16), (2, 2, 2, 2)))
+    torch.save(trunk.state_dict(), tmp_path / "narrow.pt")
+    text = render(describe(tmp_path / "narrow.pt"))
+    assert "no tensor in common" not in text
+    assert "resnet18-baseline: 0 of" in text
+    assert "conv1.weight is [8, 3, 7, 7], expected [64, 3, 7, 7]" in text
 
 
 def test_names_from_a_file_cannot_write_to_the_terminal(tmp_path: Path) -> None:

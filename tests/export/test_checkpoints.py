@@ -3,6 +3,7 @@
 import argparse
 import collections
 import gzip
+import os
 import pathlib
 import shutil
 import sys
@@ -306,6 +307,8 @@ def make_bad(kind: str, folder: Path, state: dict[str, Tensor]) -> Path:
     elif kind in ("DeepSpeed folder", "distributed folder"):
         path.mkdir()
         (path / ("mp_rank_01_model_states.pt" if "Deep" in kind else "__0_0.distcp")).touch()
+    elif kind == "pipe":
+        os.mkfifo(path)
     elif kind != "missing":
         path.write_bytes(
             {"empty": b"", "text": b"version https://git-lfs", "png": b"\x89PNG"}[kind]
@@ -320,6 +323,7 @@ BAD = {
     "png": "no checkpoint",
     "truncated": "damaged or cut short",
     "directory": "is a directory",
+    "pipe": "is a pipe",
     "list": "holds a list",
     "no tensors": r"found: epoch",
     "one tensor": "expected a state dict",

@@ -87,6 +87,51 @@ def test_files_that_are_no_checkpoints(weights: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("file", ["--checkpoint", "--tokenizer", "--language-model"])
+def test_a_pipe_is_not_waited_for(file: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    arguments = ("--model", "llm2vec4cxr-text", file, tmp_path / "pipe")
+    assert "is a pipe" in one_line(invoke(*arguments, "--out", tmp_path / "out"))
+
+
+def test_a_place_that_is_taken_is_told_before_the_work(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    command = ("--model", "dcclip", "--out", tmp_path / "out", "--checkpoint")
+    # The checkpoint is missing too, which is found only when the export begins.
+    assert "exists; remove it" in one_line(invoke(*command, tmp_path / "missing"))
+    assert "something else" in one_line(invoke(*command, tmp_path / "missing", "--replace"))
+
+
+def other_axes(state: dict[str, torch.Tensor]) -> None:
+    state["conv1.weight"] = torch.tensor(1.0)
+
+
+def other_type(state: dict[str, torch.Tensor]) -> None:
+    state["bn1.weight"] = state["bn1.weight"].to(torch.int8)
+
+
+def complex_numbers(state: dict[str, torch.Tensor]) -> None:
+    state["conv1.weight"] = state["conv1.weight"].to(torch.complex64)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (other_axes, "sizes of the network cannot be read"),
+        (other_type, "trunk.bn1.weight is torch.int8, expected torch.float32"),
+        (complex_numbers, "1 of another type"),
+    ],
+)
+def test_tensors_that_cannot_be_weights_are_one_line(spoil, said: str, tmp_path: Path) -> None:
+    from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig
+
+    state = PlainResNet(TrunkConfig(False, 8, (4, 8, 8, 16), (1, 1, 1, 1))).state_dict()
+    spoil(state)
+    torch.save(state, tmp_path / "odd.pt")
+    arguments = ("--checkpoint", tmp_path / "odd.pt", "--out", tmp_path / "out")
+    assert said in one_line(invoke("--model", "resnet18-baseline", *arguments))
+
+
 def test_missing_keys_are_counted(tmp_path: Path) -> None:
     from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig
 

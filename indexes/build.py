@@ -14,7 +14,7 @@ from cxr_edge.bundle import Bundle
 from cxr_edge.indexes.building.encoding import Encoders, encode_all
 from cxr_edge.indexes.building.graphing import Wanted, fingerprint_of, graph_for, take_queries
 from cxr_edge.indexes.building.images import encode_all_images, image_columns, read_images
-from cxr_edge.indexes.building.placing import placed, require_free, targets
+from cxr_edge.indexes.building.placing import level_name, placed, require_free, targets
 from cxr_edge.indexes.building.progress import Progress, silent
 from cxr_edge.indexes.building.reading import Texts, read
 from cxr_edge.indexes.building.rows import columns_of
@@ -261,7 +261,7 @@ def _contents(
     level: float, texts: Texts, work: Workspace, options: BuildOptions, embedding: str
 ) -> tuple[Columns, Clusters | None, dict[str, Any]]:
     """What the index of one level holds, and what its manifest says of the compression."""
-    name = options.name if len(options.levels) == 1 else f"{options.name}-{level:g}"
+    name = options.name if len(options.levels) == 1 else f"{options.name}-{level_name(level)}"
     compression: dict[str, Any] = {"level": level, "texts": len(texts)}
     owners = None
     if level > 0:

@@ -21,6 +21,7 @@ _DIRECTORY = click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--row", type=click.IntRange(min=0), help="Show one row and what it stands for.")
 def inspect(directory: Path, as_json: bool, row: int | None) -> None:
     """Show what an index holds."""
+    from cxr_edge.indexes.container import CLUSTERS
     from cxr_edge.indexes.search import SentenceIndex
 
     opened = SentenceIndex.open(directory)
@@ -41,9 +42,8 @@ def inspect(directory: Path, as_json: bool, row: int | None) -> None:
         if key in manifest:
             value = manifest[key]
             click.echo(f"{key}: {value if isinstance(value, str) else json.dumps(value)}")
-    if "clusters" in manifest:
-        total = manifest["clusters"]["members"]["shape"][0]
-        click.echo(f"clusters: {total} texts behind the rows")
+    if CLUSTERS in manifest["files"]:
+        click.echo(f"clusters: {len(opened.clusters.texts)} texts behind the rows")
     for number, name in enumerate(OBSERVATIONS):
         column = opened.labels[:, number]
         counts = ", ".join(
@@ -153,11 +153,18 @@ def publish(version: Path) -> None:
     Programs that open the parent directory get this version from then on; the one before is
     remembered for 'cxr-index rollback'.
     """
+    from cxr_edge.errors import SentenceIndexError
     from cxr_edge.indexes import current
     from cxr_edge.indexes.search import SentenceIndex
     from cxr_edge.indexes.verifying import verify_values
 
-    verify_values(SentenceIndex.open(version))
+    opened = SentenceIndex.open(version)
+    if opened.directory != version:
+        raise SentenceIndexError(
+            f"{version} holds versions and is none itself; publish one of them, such as "
+            f"{opened.directory}"
+        )
+    verify_values(opened)
     versions = current.publish(version)
     before = f", before it {versions.previous}" if versions.previous else ""
     click.echo(f"{version.absolute().parent} is now {versions.current}{before}")

@@ -160,6 +160,7 @@ def _described(manifest: Mapping[str, Any]) -> bool:
         and manifest.get("key", "text") in ("text", "image")
         and manifest.get("metric") in ("cosine", "inner_product")
         and isinstance(manifest.get("graph", {}), dict)
+        and manifest["dimension"] > 0
     )
 
 

@@ -70,6 +70,8 @@ def read_versions(root: Path) -> Versions:
         SentenceIndexError: there is none, or it is damaged.
     """
     path = root / CURRENT
+    if path.exists() and not path.is_file():  # to open a named pipe would wait forever
+        raise SentenceIndexError(f"{path} is no file; remove it and run: cxr-index publish VERSION")
     try:
         with path.open("rb") as stream:
             lines = stream.read(_LIMIT + 1).decode().split("\n")
@@ -90,11 +92,11 @@ def read_versions(root: Path) -> Versions:
 def publish(version: Path) -> Versions:
     """Make a version the one in use; the one before is remembered for ``rollback``.
 
-    The caller has opened the version before, so that a damaged one is not put in use.
+    The caller has opened the version before, so that a damaged one is not put in use. A damaged
+    ``CURRENT`` is written anew: which version it named is not known any more.
 
     Raises:
         OutputError: its name is not portable, or ``CURRENT`` cannot be written.
-        SentenceIndexError: ``CURRENT`` is damaged.
     """
     version = version.absolute()
     if not is_portable(version.name):
@@ -103,7 +105,10 @@ def publish(version: Path) -> Versions:
             " digits, '-', '_' and '.'"
         )
     root = version.parent
-    before = read_versions(root) if os.path.lexists(root / CURRENT) else None
+    try:
+        before = read_versions(root)
+    except SentenceIndexError:
+        before = None
     if before is None:
         versions = Versions(version.name, None)
     elif before.current == version.name:

@@ -99,8 +99,9 @@ def _settings(about: Mapping[str, Any]) -> tuple[int, float | None]:
     try:
         ef = about["expansion_search"]
         recall = about.get("recall", {}).get("image")
-        if type(ef) is int and ef >= 1:
-            return ef, None if recall is None else float(recall)
+        recall = None if recall is None else float(recall)
+        if type(ef) is int and ef >= 1 and (recall is None or 0 <= recall <= 1):
+            return ef, recall
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
     raise SentenceIndexError(

@@ -125,6 +125,7 @@ def walk(
     if reader is None:
         raise SentenceIndexError(f"the graph cannot be searched: {MISSING}")
     native, found = reader, _empty(len(queries), k)
+    width = min(max(ef, k), len(vectors))  # a wider one finds no more
     queries = np.ascontiguousarray(queries, np.float32)
 
     def run(part: slice) -> None:
@@ -132,7 +133,7 @@ def walk(
             vectors,
             graph.links,
             graph.entry,
-            max(ef, k),
+            width,
             queries[part],
             found.rows[part],
             found.scores[part],

@@ -118,10 +118,19 @@ class SentenceIndex:
                 f"{space} ({metric}); build the index with this bundle: cxr-index build"
             )
 
-    def scores(self, encoding: Encoding) -> NDArray[np.float32]:
-        """The score of every row for one picture, float32 (N,); exact whatever the plan is."""
+    def _require_fit(self, encoding: Encoding) -> None:
         if encoding.space != self.space:
             self.require_space(encoding.space, self.metric)
+        if encoding.vector.shape != self.vectors.shape[1:]:
+            raise SpaceMismatch(
+                f"index {self.directory} has vectors of {self.vectors.shape[1]} numbers, the "
+                f"encoder gives {encoding.vector.size}; build the index with this bundle: "
+                "cxr-index build"
+            )
+
+    def scores(self, encoding: Encoding) -> NDArray[np.float32]:
+        """The score of every row for one picture, float32 (N,); exact whatever the plan is."""
+        self._require_fit(encoding)
         return scores_of(self.vectors, encoding.vector)
 
     def best(
@@ -139,8 +148,7 @@ class SentenceIndex:
             SpaceMismatch: the encoding is of another encoder.
             SentenceIndexError: the graph is damaged.
         """
-        if encoding.space != self.space:
-            self.require_space(encoding.space, self.metric)
+        self._require_fit(encoding)
         k = min(k, len(self))
         if k == 0:
             return ()

@@ -54,6 +54,8 @@ def read_manifest(
     """
     kind = filename.removesuffix(".json")
     path = directory / filename
+    if path.is_fifo():  # to open it would wait forever
+        raise error(f"no {kind} at {directory}: {filename} is no file; restore it from its source")
     try:
         with path.open("rb") as stream:
             raw = stream.read(_MANIFEST_LIMIT + 1)
@@ -98,6 +100,10 @@ def _check_listing(
         raise error(f"{directory / name} is missing; restore the directory from its source")
     for name, entry in files.items():
         path = directory / name
+        if not isinstance(entry, dict) or not {"bytes", "sha256"} <= entry.keys():
+            raise error(
+                f"{directory / manifest} is damaged: it does not describe {name}; restore it"
+            )
         if path.is_symlink() or not path.is_file() or path.stat().st_size != entry["bytes"]:
             raise error(f"{path} is damaged: its size is not the recorded one; restore it")
 

@@ -1,5 +1,6 @@
 """Where the indexes of a build go, and what may stand there already."""
 
+import os
 import shutil
 from glob import escape
 from pathlib import Path
@@ -15,7 +16,13 @@ def targets(out: Path, levels: tuple[float, ...]) -> dict[float, Path]:
     """The directory of each level: ``OUT`` itself for one, else ``OUT/0.15`` and so on."""
     if len(levels) == 1:
         return {levels[0]: out}
-    return {level: out / f"{level:g}" for level in levels}
+    return {level: out / level_name(level) for level in levels}
+
+
+def level_name(level: float) -> str:
+    """``0.15``; as many digits as tell it from every other level."""
+    short = f"{level:g}"
+    return short if float(short) == level else repr(level)
 
 
 def require_free(out: Path, places: list[Path], replace: bool) -> None:
@@ -26,12 +33,15 @@ def require_free(out: Path, places: list[Path], replace: bool) -> None:
     Raises:
         OutputError: a place is taken, by something else than an index that may be replaced.
     """
-    if Workspace.folder_of(out).exists():
-        return
+    try:
+        if Workspace.folder_of(out).exists():
+            return
+    except (OSError, ValueError) as problem:  # a name that is too long; no name at all, as of /
+        raise OutputError(f"{out} cannot be created ({problem}); choose another name") from None
     for place in places:
-        if place.exists() and not replace:
+        if os.path.lexists(place) and not replace:
             raise OutputError(f"{place} exists; remove it or choose another name")
-        if place.exists() and not (place / MANIFEST).is_file():
+        if os.path.lexists(place) and not (place / MANIFEST).is_file():
             raise OutputError(
                 f"{place} is not replaced: it holds no {MANIFEST}, so it is something else; "
                 "choose another name"
@@ -49,6 +59,6 @@ def placed(place: Path, build: str) -> SentenceIndex | None:
     except (SentenceIndexError, KeyError):
         pass  # nothing there, or an older index
     for left in place.parent.glob(f".{escape(place.name)}.*.tmp"):
-        if {path.name for path in left.iterdir()} <= {DATA, CLUSTERS, MANIFEST}:
+        if left.is_dir() and {path.name for path in left.iterdir()} <= {DATA, CLUSTERS, MANIFEST}:
             shutil.rmtree(left, ignore_errors=True)
     return None

@@ -20,6 +20,7 @@ from cxr_edge.errors import CorpusError
 from cxr_edge.indexes.corpora import CorpusOptions
 
 _BLOCK = 1 << 20
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FALLBACK = " is not UTF-8; what is not is read as Latin-1"
 _SMALL = 64 << 20
 """Up to this size, in bytes, a file's content is what counts, not its time."""
@@ -37,6 +38,9 @@ def encoding_of(path: Path, notes: list[str]) -> str:
 
     Reads the file to its end, in blocks, because a byte that is not UTF-8 may come last and rows
     that were handed out cannot be taken back. A file that did not change is read so once.
+
+    Raises:
+        CorpusError: it begins with the mark of UTF-16 and is something else.
     """
     state = path.stat()
     encoding = _encoding(path, state.st_size, state.st_mtime_ns)
@@ -50,16 +54,23 @@ def _encoding(path: Path, _size: int, _changed: int) -> str:
     decoder = codecs.getincrementaldecoder("utf-8")()
     with open_binary(path) as stream:
         block = stream.read(_BLOCK)
-        if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
+        wide = block.startswith(_WIDE)
+        if wide:
+            decoder = codecs.getincrementaldecoder("utf-16")()
         try:
             while block:
                 decoder.decode(block)
                 block = stream.read(_BLOCK)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
+            if wide:
+                raise _not_wide(path) from None
             return "latin-1"
-    return "utf-8-sig"
+    return "utf-16" if wide else "utf-8-sig"
+
+
+def _not_wide(name: str | Path) -> CorpusError:
+    return CorpusError(f"{name} begins as UTF-16 and is not; save it as UTF-8")
 
 
 def open_text(path: Path, notes: list[str]) -> TextIO:
@@ -71,7 +82,16 @@ def open_text(path: Path, notes: list[str]) -> TextIO:
 
 
 def decode(content: bytes, name: str, notes: list[str]) -> str:
-    """The text of one small file that was read whole; Latin-1 where it is not UTF-8."""
+    """The text of one small file that was read whole; Latin-1 where it is not UTF-8.
+
+    Raises:
+        CorpusError: it begins with the mark of UTF-16 and is something else.
+    """
+    if content.startswith(_WIDE):
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError:
+            raise _not_wide(name) from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -18,9 +18,19 @@ class ParquetReader(TableReader):
         """See ``TableReader``.
 
         Raises:
-            CorpusError: also: pyarrow is not installed, or this is no Parquet file.
+            CorpusError: also: pyarrow is not installed, this is no Parquet file, or a column of
+                reports holds something else than texts.
         """
         super().__init__(path, options, form="parquet")
+        texts = [column for _, column in self._columns.texts]
+        if self._columns.report is not None:
+            texts.append(self._columns.report)
+        for column in texts:
+            if not _is_text(self._types[column]):
+                raise CorpusError(
+                    f"{path}: column {column!r} is {self._types[column]}; expected texts (Arrow's "
+                    "string); name another one with --column, or convert it"
+                )
 
     def _open(self) -> Any:  # noqa: ANN401 - pyarrow comes without type information
         try:
@@ -37,7 +47,8 @@ class ParquetReader(TableReader):
 
     def _header(self) -> list[str]:
         with self._open() as file:
-            return [str(name) for name in file.schema_arrow.names]
+            self._types = {str(field.name): str(field.type) for field in file.schema_arrow}
+            return list(self._types)
 
     def _rows(self) -> Iterator[tuple[int, Row]]:
         """Rows with their number, from 1; a missing value is an empty text."""
@@ -50,6 +61,13 @@ class ParquetReader(TableReader):
                         yield number, {k: "" if v is None else str(v) for k, v in row.items()}
             except (OSError, ValueError) as problem:  # pyarrow's errors are one or the other
                 raise CorpusError(f"{self._path}, after row {number}: {_line(problem)}") from None
+
+
+def _is_text(kind: str) -> bool:
+    """Whether an Arrow type, by its name, is of texts; ``null`` is a column with nothing in it."""
+    if kind.startswith("dictionary<values="):
+        kind = kind.removeprefix("dictionary<values=").partition(",")[0]
+    return kind in ("string", "large_string", "string_view", "null")
 
 
 def _line(problem: Exception) -> str:

@@ -239,7 +239,9 @@ def csv_rows(path: Path, notes: list[str]) -> Iterator[tuple[int, Row]]:
                     )
                 yield rows.line_num, dict(zip(header, row, strict=True))
     except csv.Error as problem:
-        raise CorpusError(f"{path}, line {rows.line_num}: {problem}") from None
+        raise CorpusError(
+            f"{path}, line {rows.line_num}: {problem}; check the quotation marks of this row"
+        ) from None
     except (OSError, EOFError) as problem:
         raise CorpusError(f"{path} cannot be read: {problem}") from None
 

@@ -7,6 +7,7 @@ anything else loads: an interrupt is most likely while the large packages are im
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from cxr_edge.errors import CxrEdgeError, OutputError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells give it: 128 and the number of SIGINT."""
@@ -94,7 +97,8 @@ def one_line_errors(program: str, extra: str) -> Iterator[None]:
 
 def _end(program: str, line: str, code: int = 1) -> NoReturn:
     with contextlib.suppress(OSError, AttributeError):  # standard error may be full or closed too
-        sys.stderr.write(f"{program}: {line}\n")
+        # Names of files and what a manifest says may hold line ends and what moves a terminal.
+        sys.stderr.write(f"{program}: {_CONTROL.sub(' ', line)}\n")
         sys.stderr.flush()
     sys.exit(code)
 

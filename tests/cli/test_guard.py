@@ -94,3 +94,10 @@ def test_each_program_is_also_a_module(module: str, program: str) -> None:
     done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stdout.startswith(f"Usage: {program} ")
+
+
+def test_a_name_with_line_ends_is_said_in_one_line() -> None:
+    done = shell("cxr-index inspect $'no\\nsuch\\e[31mplace'")
+    assert done.returncode == 1
+    assert done.stderr.startswith("cxr-index: no index at no such [31mplace:")
+    assert done.stderr.count("\n") == 1

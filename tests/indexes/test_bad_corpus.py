@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from cxr_edge.errors import CorpusError, OutputError
+from cxr_edge.indexes.building.placing import targets
 from cxr_edge.indexes.cli import index
 from cxr_edge.indexes.corpora import open_corpus
 
@@ -47,3 +48,38 @@ def test_what_was_dropped_is_said_when_nothing_is_left(tmp_path: Path) -> None:
     assert isinstance(done.exception, CorpusError)
     assert "speaks of an earlier study" in done.output
     assert not (tmp_path / "out").exists()
+
+
+def test_wide_characters_are_read_by_their_mark_or_refused(tmp_path: Path) -> None:
+    text = "Clear lungs.\n".encode("utf-16")
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    for path in (tmp_path / "lines.txt", folder / "one.txt"):
+        path.write_bytes(text)
+    for corpus in (tmp_path / "lines.txt", folder):
+        assert [s.text for s in open_corpus(corpus)] == ["Clear lungs."]
+    for path in (tmp_path / "lines.txt", folder / "one.txt"):
+        path.write_bytes(text + b"x")
+    for corpus in (tmp_path / "lines.txt", folder):
+        with pytest.raises(CorpusError, match="begins as UTF-16 and is not"):
+            list(open_corpus(corpus))
+
+
+def test_places_that_cannot_be_are_refused_before_any_work(tmp_path: Path) -> None:
+    reports = tmp_path / "reports.jsonl"
+    reports.write_text('{"findings": "Clear lungs."}\n')
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "nowhere")
+    for out in (Path("/"), tmp_path / ("x" * 300), dangling):
+        done = CliRunner().invoke(index, ["build", str(reports), "--out", str(out)])
+        assert isinstance(done.exception, OutputError), out
+    assert {path.name for path in tmp_path.iterdir()} == {"reports.jsonl", "dangling"}
+
+
+def test_levels_that_look_alike_have_a_place_each() -> None:
+    levels = (0.0, 0.15, 0.1500001, 0.15000001)
+    places = targets(Path("out"), levels)
+    assert places[0.0] == Path("out/0")
+    assert places[0.15] == Path("out/0.15")
+    assert len(set(places.values())) == len(levels)
+    assert all(float(place.name) == level for level, place in places.items())

@@ -11,9 +11,10 @@ from synthetic_index import exact_graph, synthetic_clusters, synthetic_columns
 
 from cxr_edge.errors import CxrEdgeError, SentenceIndexError, SpaceMismatch
 from cxr_edge.indexes.cli import index
-from cxr_edge.indexes.container import DATA
+from cxr_edge.indexes.container import DATA, MANIFEST
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.indexes.verifying import verify_values
+from cxr_edge.manifest import canonical, digest_of
 from cxr_edge.pipeline import DEFAULT_DATA, Pipeline
 
 Writer = Callable[..., Path]
@@ -122,3 +123,19 @@ def test_publish_and_rollback(write_index: Writer) -> None:
     for command in (["publish", second], ["rollback", root]):
         assert isinstance(cxr_index(*command).exception, SentenceIndexError)
     np.testing.assert_array_equal(SentenceIndex.open(root).vectors, synthetic_columns().vectors)
+
+
+def test_only_an_index_is_published(write_index: Writer) -> None:
+    version = write_index(name="v0")
+    cxr_index("publish", version)
+    done = cxr_index("publish", version.parent)
+    assert isinstance(done.exception, SentenceIndexError)
+    assert str(version) in str(done.exception)
+    assert not (version.parent.parent / "CURRENT").exists()
+
+
+def test_inspect_of_forged_clusters_is_one_line(whole: Path) -> None:
+    manifest = json.loads((whole / MANIFEST).read_text()) | {"clusters": 7}
+    manifest["digest"] = digest_of(manifest)
+    (whole / MANIFEST).write_bytes(canonical(manifest))
+    assert isinstance(cxr_index("inspect", whole).exception, SentenceIndexError)

@@ -215,3 +215,19 @@ def test_two_processes_share_one_file(write_index: Writer) -> None:
         [sys.executable, "-c", code, str(directory)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == first.hit(3, 0.0).text
+
+
+def test_vectors_of_another_length_are_refused(write_index: Writer) -> None:
+    """The same name of a space is no proof where a manifest was forged."""
+    index = SentenceIndex.open(write_index())
+    other = Encoding(np.ones(9, np.float32), "tiny/1", np.full(14, 0.5, np.float32))
+    with pytest.raises(SpaceMismatch, match="8 numbers, the encoder gives 9"):
+        index.search(other, 3)
+    with pytest.raises(SpaceMismatch, match="8 numbers, the encoder gives 9"):
+        index.scores(other)
+
+
+def test_vectors_of_no_numbers_are_refused(write_index: Writer) -> None:
+    columns = replace(synthetic_columns(), vectors=np.empty((200, 0), np.float32))
+    with pytest.raises(SentenceIndexError, match="geometry"):
+        write_index(columns)

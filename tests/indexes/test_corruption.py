@@ -234,6 +234,9 @@ def test_every_changed_digit_of_the_manifest_is_noticed(good: Path) -> None:
         {"space": None},
         {"metric": "euclidean"},
         {"unit": 3},
+        {"graph": {"expansion_search": 64, "recall": {"image": 1.5}}},
+        {"files": {"index.bin": 3, "clusters.bin": 3}},
+        {"files": {"index.bin": {}, "clusters.bin": {}}},
     ],
 )
 def test_a_manifest_that_lies_is_refused(good: Path, change: dict[str, object]) -> None:

@@ -1,5 +1,6 @@
 """Versions side by side: published, followed, rolled back; names every system can hold."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -135,3 +136,33 @@ def test_a_version_with_such_a_name_is_not_published(versions: list[Path]) -> No
     with pytest.raises(OutputError, match="no name for a version"):
         publish(bad)
     assert not (bad.parent / CURRENT).exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"../v0\n", b"\xff\n"])
+def test_a_damaged_pointer_is_written_anew(versions: list[Path], content: bytes) -> None:
+    """As the message of the one who found the damage says."""
+    root = versions[0].parent
+    (root / CURRENT).write_bytes(content)
+    assert publish(versions[1]) == Versions("v1", None)
+    assert SentenceIndex.open(root).directory == versions[1]
+
+
+def test_a_pointer_that_is_no_file(versions: list[Path]) -> None:
+    root = versions[0].parent
+    (root / CURRENT).mkdir()
+    with pytest.raises(SentenceIndexError, match="is no file"):
+        SentenceIndex.open(root)
+    with pytest.raises(OutputError, match="cannot write"):
+        publish(versions[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_nobody_waits_for_a_named_pipe(versions: list[Path]) -> None:
+    root = versions[0].parent
+    os.mkfifo(root / CURRENT)
+    with pytest.raises(SentenceIndexError, match="is no file"):
+        SentenceIndex.open(root)
+    (versions[0] / "index.json").unlink()
+    os.mkfifo(versions[0] / "index.json")
+    with pytest.raises(SentenceIndexError, match="is no file"):
+        SentenceIndex.open(versions[0])

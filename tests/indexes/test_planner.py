@@ -135,3 +135,15 @@ def test_a_report_says_how_its_rows_were_found() -> None:
         assert pipeline.provenance["search"] == "exact: the index has no graph"
     with Pipeline.load(method="guided") as pipeline:
         assert pipeline.provenance["search"] == "exact: guided scores every row"
+
+
+@needs_reader
+def test_a_beam_wider_than_the_index_is_the_whole_index(
+    write_index: Writer, big: Columns, graph: Graph
+) -> None:
+    """Also one that no memory holds, as a forged manifest may ask for."""
+    endless = replace(graph, about={"expansion_search": 10**30, "recall": {"image": 1.0}})
+    path = write_index(big, graph=endless)
+    encoding = Encoding(big.vectors[0], "tiny/1", np.full(14, 0.5, np.float32))
+    found = SentenceIndex.open(path, budget_ms=0.0).search(encoding, 5)
+    assert found == SentenceIndex.open(path, exact=True).search(encoding, 5)

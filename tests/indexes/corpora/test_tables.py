@@ -124,6 +124,13 @@ def test_parquet(tmp_path: Path) -> None:
         ("7", "Normal."),
         ("8", "Mass."),
     ]
+    for reports in ([1, 2], [["Clear lungs."]], [b"Clear lungs."], [1.5]):
+        parquet.write_table(pyarrow.table({"report": reports}), tmp_path / "c.parquet")
+        with pytest.raises(CorpusError, match="'report' is .*; expected texts"):
+            open_corpus(tmp_path / "c.parquet")
+    coded = pyarrow.array(["Clear lungs.", "Mass."]).dictionary_encode()
+    parquet.write_table(pyarrow.table({"report": coded}), tmp_path / "d.parquet")
+    assert [s.text for s in open_corpus(tmp_path / "d.parquet")] == ["Clear lungs.", "Mass."]
     broken = write(tmp_path / "b.parquet", (tmp_path / "a.parquet").read_bytes()[:-20])
     with pytest.raises(CorpusError, match="cannot be read as Parquet") as caught:
         open_corpus(broken)

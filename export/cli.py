@@ -202,6 +202,8 @@ def _export(
     from cxr_edge.export.exporter import export_bundle
 
     spec = build(sources.checkpoint, sources.tokenizer, *sources.further(model))
+    if sources.tokenizer is not None and not spec.tokenizer:
+        raise CheckpointError(f"{model} takes no --tokenizer; leave it out")
     spec = replace(spec, provenance={**spec.provenance, **sources.named()})
     bundle = export_bundle(
         spec,

@@ -87,6 +87,17 @@ def test_files_that_are_no_checkpoints(weights: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_tokenizer_that_nothing_uses_is_refused(tmp_path: Path) -> None:
+    from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig
+
+    trunk = PlainResNet(TrunkConfig(False, 8, (4, 8, 8, 16), (1, 1, 1, 1)))
+    torch.save(trunk.state_dict(), tmp_path / "trunk.pt")
+    (tmp_path / "vocab.txt").write_text("[PAD]\n")
+    files = ("--checkpoint", tmp_path / "trunk.pt", "--tokenizer", tmp_path / "vocab.txt")
+    result = invoke("--model", "resnet18-baseline", *files, "--out", tmp_path / "out")
+    assert "resnet18-baseline takes no --tokenizer" in one_line(result)
+
+
 @pytest.mark.parametrize("file", ["--checkpoint", "--tokenizer", "--language-model"])
 def test_a_pipe_is_not_waited_for(file: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")

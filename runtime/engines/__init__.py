@@ -23,6 +23,8 @@ __all__ = [
 ]
 
 ENGINES: dict[str, str] = {
+    "tensorrt": "cxr_edge.engines.tensorrt",
+    "tensorrt-rtx": "cxr_edge.engines.tensorrt_rtx",
     "cuda": "cxr_edge.engines.onnxruntime_cuda",
     "cpu": "cxr_edge.engines.onnxruntime_cpu",
     "openvino": "cxr_edge.engines.openvino",

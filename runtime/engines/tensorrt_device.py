@@ -1,0 +1,142 @@
+"""The first NVIDIA GPU through its driver's own interface (CUDA Driver API), without a package.
+
+Only what one network needs: which GPU it is, memory, copies, one stream.
+"""
+
+import ctypes
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_edge.errors import EngineUnavailable
+
+LIBRARY = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
+
+# CUdevice_attribute of the driver's header.
+_MAJOR, _MINOR = 75, 76
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """Which GPU and driver this is."""
+
+    name: str
+    capability: str
+    """Compute capability, such as ``8.9``."""
+    driver: int
+    """Major version of the driver; of the CUDA it supports where the system does not tell."""
+
+
+class Device:
+    """The first GPU with its primary context, in which the vendor's libraries work as well.
+
+    Raises:
+        EngineUnavailable: there is no driver, no GPU, or it answers with an error.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._driver = ctypes.CDLL(LIBRARY)
+        except OSError:
+            raise EngineUnavailable(
+                f"no NVIDIA driver here ({LIBRARY} does not load); install the driver"
+            ) from None
+        self._call("cuInit", 0)
+        self._number = ctypes.c_int()
+        self._call("cuDeviceGet", ctypes.byref(self._number), 0)
+        self.gpu = self._describe()
+        self._context = ctypes.c_void_p()
+        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(self._context), self._number)
+        self.enter()
+        stream = ctypes.c_void_p()
+        self._call("cuStreamCreate", ctypes.byref(stream), 0)
+        self.stream = int(stream.value or 0)
+        """Handle of the stream on which everything here runs."""
+        self._held: dict[str, tuple[int, int]] = {}
+
+    def _call(self, function: str, *arguments: Any) -> None:  # noqa: ANN401
+        code = getattr(self._driver, function)(*arguments)
+        if code:
+            text = ctypes.c_char_p()
+            self._driver.cuGetErrorName(code, ctypes.byref(text))
+            name = (text.value or b"an unknown error").decode(errors="replace")
+            raise EngineUnavailable(
+                f"the NVIDIA driver answers {name} ({code}) to {function}; nvidia-smi shows what "
+                "it sees"
+            )
+
+    def enter(self) -> None:
+        """Make the GPU the calling thread's; each thread has to, before it uses it."""
+        self._call("cuCtxSetCurrent", self._context)
+
+    def _describe(self) -> Gpu:
+        from cxr_edge.engines.libraries import nvidia_driver
+
+        name = ctypes.create_string_buffer(256)
+        self._call("cuDeviceGetName", name, len(name), self._number)
+        major, minor, cuda = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+        self._call("cuDeviceGetAttribute", ctypes.byref(major), _MAJOR, self._number)
+        self._call("cuDeviceGetAttribute", ctypes.byref(minor), _MINOR, self._number)
+        self._call("cuDriverGetVersion", ctypes.byref(cuda))
+        version = nvidia_driver()
+        driver = int(version.partition(".")[0]) if version else cuda.value // 1000
+        capability = f"{major.value}.{minor.value}"
+        return Gpu(name.value.decode(errors="replace"), capability, driver)
+
+    def buffer(self, name: str, size: int) -> int:
+        """Address of the device memory of a name, at least ``size`` bytes, allocated once.
+
+        It grows where that is not enough, which moves it.
+        """
+        address, held = self._held.get(name, (0, 0))
+        if held >= max(size, 1):
+            return address
+        self._free(name)
+        place = ctypes.c_uint64()
+        self._call("cuMemAlloc_v2", ctypes.byref(place), ctypes.c_size_t(max(size, 1)))
+        self._held[name] = (place.value, max(size, 1))
+        return place.value
+
+    def _free(self, name: str) -> None:
+        if name in self._held:
+            self._call("cuMemFree_v2", ctypes.c_uint64(self._held.pop(name)[0]))
+
+    def upload(self, address: int, array: NDArray[Any]) -> None:
+        """Begin to copy a contiguous array to the device; keep it until ``wait`` has returned."""
+        self._call(
+            "cuMemcpyHtoDAsync_v2",
+            ctypes.c_uint64(address),
+            ctypes.c_void_p(array.ctypes.data),
+            ctypes.c_size_t(array.nbytes),
+            ctypes.c_void_p(self.stream),
+        )
+
+    def download(self, address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Begin to copy from the device into a new array, which is filled when ``wait`` returns."""
+        array = np.empty(shape, dtype)
+        self._call(
+            "cuMemcpyDtoHAsync_v2",
+            ctypes.c_void_p(array.ctypes.data),
+            ctypes.c_uint64(address),
+            ctypes.c_size_t(array.nbytes),
+            ctypes.c_void_p(self.stream),
+        )
+        return array
+
+    def wait(self) -> None:
+        """Until everything begun on the stream is done."""
+        self._call("cuStreamSynchronize", ctypes.c_void_p(self.stream))
+
+    def close(self) -> None:
+        """Give memory, stream and context back; a second close does nothing."""
+        if not self.stream:
+            return
+        self.enter()
+        for name in list(self._held):
+            self._free(name)
+        self._call("cuStreamDestroy_v2", ctypes.c_void_p(self.stream))
+        self.stream = 0
+        self._call("cuDevicePrimaryCtxRelease_v2", self._number)

@@ -197,9 +197,11 @@ def build(
     if key == "image":
         if levels != (0.0,) or min_frequency > 1:
             raise click.UsageError("--key image merges nothing: no --compression, --min-frequency")
+        if queries is not None or graph == "always":
+            raise click.UsageError("--key image is searched exactly: no --queries, --graph always")
         unit = "report"
-    elif images is not None:
-        raise click.UsageError("--images is for --key image")
+    elif images is not None or view != "frontal":
+        raise click.UsageError("--images and --view are for --key image")
     wanted = CorpusOptions(
         unit=unit,
         split=split,

@@ -37,7 +37,7 @@ class JsonlReader:
         self._path = require_file(
             path, "a JSON Lines file of reports, another corpus, or 'grammar' for ours"
         )
-        named = dict(options.columns)
+        self._named = named = dict(options.columns)
         self._key = {role: named.get(role, role) for role in (*_TEXTS, "split", "image", "view")}
         self._sources = (named["source"],) if "source" in named else _SOURCES
         self.notes: list[str] = []
@@ -56,13 +56,19 @@ class JsonlReader:
 
     def reports(self, _dropped: Counter[str]) -> Iterator[RawReport]:
         """See ``Reader``."""
+        unseen = dict(self._named)
         try:
             with open_text(self._path, self.notes) as stream:
                 for number, line in enumerate(stream, 1):
                     if line.strip():
-                        yield self._report(self._parse(line, number), number)
+                        report = self._parse(line, number)
+                        if unseen:
+                            unseen = {r: key for r, key in unseen.items() if key not in report}
+                        yield self._report(report, number)
         except (OSError, EOFError) as problem:
             raise CorpusError(f"{self._path} cannot be read: {problem}") from None
+        for role, key in unseen.items():  # a line may lack it; that all do is a mistyped name
+            raise CorpusError(f"no line of {self._path} has the key {key!r}, named for the {role}")
 
     def _parse(self, line: str, number: int) -> dict[str, Any]:
         try:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from cxr_edge.errors import CorpusError, OutputError
 from cxr_edge.indexes.building.placing import targets
 from cxr_edge.indexes.cli import index
-from cxr_edge.indexes.corpora import open_corpus
+from cxr_edge.indexes.corpora import CorpusOptions, open_corpus
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,17 @@ def test_levels_that_look_alike_have_a_place_each() -> None:
     assert places[0.15] == Path("out/0.15")
     assert len(set(places.values())) == len(levels)
     assert all(float(place.name) == level for level, place in places.items())
+
+
+def test_a_key_that_no_line_has_is_an_error(tmp_path: Path) -> None:
+    """A mistyped name would otherwise leave a whole section out without a word."""
+    path = tmp_path / "reports.jsonl"
+    path.write_text('{"Befund": "Clear lungs.", "Nr": 1}\n{"impression": "Mass.", "Nr": 2}\n')
+    named = CorpusOptions(columns=(("findings", "Befund"), ("source", "Nr")))
+    assert [(s.source, s.text) for s in open_corpus(path, named)] == [
+        ("1", "Clear lungs."),
+        ("2", "Mass."),
+    ]
+    mistyped = CorpusOptions(columns=(("findings", "befund"),))
+    with pytest.raises(CorpusError, match=r"no line of .* has the key 'befund'"):
+        list(open_corpus(path, mistyped))

@@ -89,6 +89,9 @@ def test_no_other_method_takes_it_and_it_takes_no_other(built: Path) -> None:
     [
         (("--compression", "0.15"), "merges nothing"),
         (("--min-frequency", "2"), "merges nothing"),
+        (("--queries", "queries.npy"), "searched exactly"),
+        (("--graph", "always"), "searched exactly"),
+        (("--key", "text", "--view", "any"), "--view are for --key image"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(

@@ -126,7 +126,7 @@ def test_parquet(tmp_path: Path) -> None:
     ]
     for reports in ([1, 2], [["Clear lungs."]], [b"Clear lungs."], [1.5]):
         parquet.write_table(pyarrow.table({"report": reports}), tmp_path / "c.parquet")
-        with pytest.raises(CorpusError, match="'report' is .*; expected texts"):
+        with pytest.raises(CorpusError, match=r"'report' is .*; expected texts"):
             open_corpus(tmp_path / "c.parquet")
     coded = pyarrow.array(["Clear lungs.", "Mass."]).dictionary_encode()
     parquet.write_table(pyarrow.table({"report": coded}), tmp_path / "d.parquet")

@@ -13,7 +13,7 @@ from cxr_edge.errors import SpaceMismatch
 from cxr_edge.indexes.container import open_clusters, open_container
 from cxr_edge.indexes.contents import NO_ROW, Clusters, Graph, Member, Sources, Strings
 from cxr_edge.indexes.current import resolve
-from cxr_edge.indexes.planner import BUDGET_MS, Plan, choose
+from cxr_edge.indexes.planner import BUDGET_MS, MEASURED, Plan, choose
 from cxr_edge.indexes.scan import best_of, scan, scores_of, walk
 from cxr_edge.types import Attribute, Encoding, Hit
 
@@ -153,7 +153,7 @@ class SentenceIndex:
         if k == 0:
             return ()
         queries = encoding.vector[None]
-        if self.chosen.graph and self.graph is not None:
+        if self.chosen.graph and self.graph is not None and k <= MEASURED:
             found = walk(self.vectors, self.graph, queries, k, ef=self.chosen.ef)
         else:
             found = scan(self.vectors, queries, k)

@@ -10,7 +10,7 @@ from synthetic_index import exact_graph, synthetic_columns
 
 from cxr_edge.errors import SentenceIndexError
 from cxr_edge.indexes import planner
-from cxr_edge.indexes.contents import Columns, Graph
+from cxr_edge.indexes.contents import NO_ROW, Columns, Graph
 from cxr_edge.indexes.native import MISSING, reader
 from cxr_edge.indexes.planner import choose
 from cxr_edge.indexes.search import SentenceIndex
@@ -147,3 +147,17 @@ def test_a_beam_wider_than_the_index_is_the_whole_index(
     encoding = Encoding(big.vectors[0], "tiny/1", np.full(14, 0.5, np.float32))
     found = SentenceIndex.open(path, budget_ms=0.0).search(encoding, 5)
     assert found == SentenceIndex.open(path, exact=True).search(encoding, 5)
+
+
+@needs_reader
+def test_more_rows_than_were_measured_are_searched_exactly(
+    write_index: Writer, big: Columns, graph: Graph
+) -> None:
+    """A graph that leads nowhere, so that what came from it is seen."""
+    alone = replace(graph, links=np.full_like(graph.links, NO_ROW), entry=np.array([0], np.uint32))
+    index = SentenceIndex.open(write_index(big, graph=alone), budget_ms=0.0)
+    encoding = Encoding(big.vectors[5], "tiny/1", np.full(14, 0.5, np.float32))
+    assert [hit.row for hit in index.search(encoding, 10)] == [0]
+    best = np.argsort(-index.scores(encoding), kind="stable")[:11]
+    assert [hit.row for hit in index.search(encoding, 11)] == best.tolist()
+    assert "more than 10 are searched exactly" in index.plan

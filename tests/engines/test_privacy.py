@@ -31,6 +31,7 @@ def _run(name: str, home: Path, prefix: list[str]) -> str:
         **{k: v for k, v in os.environ.items() if k not in ("CI", "ORT_DISABLE_TELEMETRY")},
         "HOME": str(home),
         "XDG_CACHE_HOME": "",
+        "CXR_EDGE_ENGINES": f"{home}-plans",  # what TensorRT builds is kept, where we say
         "OMP_NUM_THREADS": "1",
     }
     command = [*prefix, sys.executable, "-c", PROGRAM, name, str(MODEL)]
@@ -53,3 +54,24 @@ def test_native_code_opens_no_socket(engine_name: str, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     _run(engine_name, tmp_path / "home", prefix)
     assert [line for line in log.read_text().splitlines() if "AF_INET" in line] == []
+
+
+def test_building_a_plan_opens_no_socket_and_writes_nowhere_else(tmp_path: Path) -> None:
+    pytest.importorskip(
+        "tensorrt_rtx_bindings", reason="tensorrt-rtx-cu13-bindings is not installed"
+    )
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    home, log = tmp_path / "home", tmp_path / "calls"
+    home.mkdir()
+    bundle = Path(__file__).resolve().parents[2] / "runtime" / "data" / "bundle"
+    command = [
+        *("strace", "-f", "-qq", "-e", "trace=socket,connect,sendto", "-o", str(log)),
+        *(sys.executable, "-m", "cxr_edge.export", "--engine", "tensorrt-rtx"),
+        *("--bundle", str(bundle), "--out", str(tmp_path / "plans")),
+    ]
+    environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": ""}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in log.read_text().splitlines() if "AF_INET" in line] == []
+    assert list(home.rglob("*")) == []

@@ -1,7 +1,11 @@
 """The graph of an index, where one is worth building: see ``indexes/graph``."""
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import default_threads
@@ -19,6 +23,7 @@ Wanted = Literal["auto", "never", "always"]
 
 EXACT_UP_TO = 50_000
 """Rows that are searched exactly in about the time a graph takes; ``auto`` builds none for them."""
+REPEATED = "picture that repeats an earlier one"
 _FILE = "queries.npz"
 
 
@@ -49,10 +54,20 @@ def take_queries(
     kept = work.folder / _FILE
     if "queries" in work.state:
         return read_queries(kept, bundle, threads=threads)
-    taken = read_queries(queries, bundle, threads=threads, progress=progress)
+    taken = _without_repeats(read_queries(queries, bundle, threads=threads, progress=progress))
     taken.save(kept)
     work.record(queries=dict(taken.left_out))
     return taken
+
+
+def _without_repeats(queries: Queries) -> Queries:
+    """Each picture once: a graph must not be judged by a copy of what has shaped it."""
+    _, first = np.unique(queries.vectors, axis=0, return_index=True)
+    if repeated := len(queries.vectors) - len(first):
+        first.sort()
+        left_out = queries.left_out + Counter({REPEATED: repeated})
+        return replace(queries, vectors=queries.vectors[first], left_out=left_out)
+    return queries
 
 
 def graph_for(

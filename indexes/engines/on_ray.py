@@ -38,7 +38,13 @@ class RayEngine:
         self._ray: Any = ray
         self._own = not self._ray.is_initialized()
         if self._own and os.environ.get("RAY_ADDRESS"):
-            self._ray.init(log_to_driver=False, logging_level=logging.ERROR)
+            try:
+                self._ray.init(log_to_driver=False, logging_level=logging.ERROR)
+            except ConnectionError:
+                raise EngineUnavailable(
+                    f"no Ray answers at RAY_ADDRESS={os.environ['RAY_ADDRESS']}; start it, or "
+                    "unset RAY_ADDRESS to use this machine alone"
+                ) from None
         elif self._own:
             self._ray.init(
                 num_cpus=threads or default_threads(),

@@ -45,6 +45,16 @@ def test_a_graph_with_sample_pictures(plain: SentenceIndex, pictures: Path, tmp_
     np.testing.assert_array_equal(opened.vectors, plain.vectors)
 
 
+def test_a_picture_counts_once(pictures: Path, tmp_path: Path) -> None:
+    """Copies on both sides would let a graph be judged by what has shaped it."""
+    np.save(tmp_path / "q.npy", np.tile(np.load(pictures)[:400], (3, 1)))
+    done = build(tmp_path / "out", "--queries", tmp_path / "q.npy", "--graph", "always")
+    assert done.exit_code == 0, done.output
+    assert "800 of the sample pictures left out: picture that repeats" in done.stderr
+    about = SentenceIndex.open(tmp_path / "out").manifest["graph"]
+    assert about["refused"].startswith("400 sample queries are too few")
+
+
 def test_no_sample_pictures_no_graph(tmp_path: Path) -> None:
     done = build(tmp_path / "out", "--graph", "always")
     assert done.exit_code == 0, done.output

@@ -49,7 +49,8 @@ def calibration_pictures(folder: Path, recipe: Mapping[str, Any]) -> NDArray[np.
     What is no picture, such as a table of labels beside them, is passed over.
 
     Raises:
-        StudyError: no folder, or fewer than ``FEWEST`` pictures among its first ``MOST`` files.
+        StudyError: no folder, or fewer than ``FEWEST`` different pictures among its first ``MOST``
+            files.
         CheckpointError: the architecture takes no pictures.
     """
     expected = f"expected a folder of at least {FEWEST} chest radiographs (DICOM, PNG or JPEG)"
@@ -65,15 +66,16 @@ def calibration_pictures(folder: Path, recipe: Mapping[str, Any]) -> NDArray[np.
                 pictures.append(apply(steps, reader.read(str(file)).image))
             except StudyError:
                 continue
-    if len(pictures) < FEWEST:
-        raise StudyError(f"{folder} holds {len(pictures)} that can be read; {expected}")
+    different = len({picture.tobytes() for picture in pictures})
+    if different < FEWEST:
+        raise StudyError(f"{folder} holds {different} different ones that can be read; {expected}")
     return np.concatenate(pictures)
 
 
 def _steps(recipe: Mapping[str, Any]) -> Recipe:
     if not recipe:
         raise CheckpointError(
-            "this architecture takes no pictures; leave out --images and --calibration"
+            "this architecture takes no pictures: no --images, --calibration or --precision int8"
         )
     return Recipe.from_json(recipe)
 

@@ -40,7 +40,8 @@ def export_bundle(
             inputs, and there are no texts among them; the others stay in FP32.
         calibration: as ``images``, needed below FP32. For FP16 all of them must stay within its
             range. For INT8 every second one sets the scales and the gate judges by the rest.
-        force: write the bundle although the gate failed, and stamp it so that every report says so.
+        force: write the bundle although the gate failed, and stamp it so that every report says so;
+            not one whose outputs are not finite or have another shape.
         replace: put the bundle in the place of an older one.
 
     Raises:
@@ -77,8 +78,12 @@ def export_bundle(
     if spec.decoding and spec.tokenizer:
         parity[ROLE] = check_decoding(spec, graphs, judged, precision)
     failures = [line for record in parity.values() for line in record["failures"]]
-    if failures and not force:
-        raise ParityError(f"{'; '.join(failures)}; nothing written")
+    usable = all(
+        output["comparable"] for record in parity.values() for output in record["outputs"].values()
+    )
+    if failures and not (force and usable):
+        useless = "" if usable else ", with --force either: no draft can come of such a network"
+        raise ParityError(f"{'; '.join(failures)}; nothing written{useless}")
     manifest = {
         "name": spec.name,
         "architecture": spec.architecture,

@@ -73,7 +73,9 @@ def load(state: Mapping[str, Tensor], image_size: int = SIZE) -> Eva02:
     tensors = _bare(state)
     config = _sizes(tensors, image_size)
     positions = tensors["pos_embed"]
-    if positions.shape[1] != 1 + config.grid**2:
+    # Anything but a square grid is left as it is, and `fit` says what it is.
+    square = positions.ndim == 3 and isqrt(positions.shape[1] - 1) ** 2 == positions.shape[1] - 1
+    if square and positions.shape[1] != 1 + config.grid**2:
         tensors["pos_embed"] = _interpolated(positions.detach().float(), config.grid)
     cosines, sines = rotary_tables(config.grid)
     for key in [key for key in tensors if "rope.freqs_" in key]:

@@ -96,13 +96,14 @@ def test_a_constant_network_is_not_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("force", [False, True])
 def test_a_network_that_is_not_finite_is_not_written(
-    model: Dcclip, rewrite: Callable[[Dcclip], Path], tmp_path: Path
+    model: Dcclip, rewrite: Callable[[Dcclip], Path], tmp_path: Path, force: bool
 ) -> None:
     with torch.no_grad():
         model.image.trunk.stem[0].weight.fill_(float("nan"))  # type: ignore[union-attr]
     with pytest.raises(ParityError, match="not finite"):
-        export_bundle(export_spec(rewrite(model)), tmp_path / "out")
+        export_bundle(export_spec(rewrite(model)), tmp_path / "out", force=force)
     assert not (tmp_path / "out").exists()
 
 

@@ -163,6 +163,11 @@ def test_precision_below_fp32_needs_pictures(weights: Path, tmp_path: Path) -> N
     (tmp_path / "few" / "labels.csv").write_text("no picture")
     with pytest.raises(StudyError, match=f"at least {FEWEST}"):
         calibration_pictures(tmp_path / "few", export_spec(weights).recipe)
+    phantom = Path(__file__).resolve().parents[2] / "examples" / "phantom.dcm"
+    for number in range(FEWEST):
+        (tmp_path / "few" / f"{number}.dcm").write_bytes(phantom.read_bytes())
+    with pytest.raises(StudyError, match="holds 1 different"):
+        calibration_pictures(tmp_path / "few", export_spec(weights).recipe)
     with pytest.raises(StudyError, match="No such file"):
         calibration_pictures(tmp_path / "nowhere", export_spec(weights).recipe)
 
@@ -173,5 +178,5 @@ def test_a_network_of_texts_takes_no_pictures(shared_data: Path) -> None:
         lambda: calibration_pictures(folder, {}),
         lambda: preprocessed(sorted(folder.glob("*.png"))[:1], {}),
     ):
-        with pytest.raises(CheckpointError, match="takes no pictures; leave out --images"):
+        with pytest.raises(CheckpointError, match="takes no pictures: no --images"):
             ask()

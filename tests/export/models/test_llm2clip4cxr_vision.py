@@ -157,6 +157,12 @@ def stock(state):
     return old
 
 
+@pytest.mark.parametrize("shape", [(1, 1 + 10, 128), (1, 1, 10, 128)])
+def test_positions_on_no_square_grid_are_refused(state, shape):
+    with pytest.raises(CheckpointError, match="pos_embed"):
+        load(stock(state) | {"visual.pos_embed": torch.zeros(shape)}, 70)
+
+
 def test_stock_files_are_interpolated_to_the_finer_grid(state):
     old = stock(state)
     network = load(old, 70)

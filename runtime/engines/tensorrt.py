@@ -3,6 +3,7 @@
 ``auto`` asks here first on every machine: what only a GPU needs is imported where it is used.
 """
 
+import os
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -22,7 +23,9 @@ def needs(family: Family = TENSORRT) -> list[Need]:
     """The library's packages and, where they are installed, the driver."""
     named = [name for name in (family.package, family.libraries) if name]
     packages = [package(name, family.extra) for name in named]
-    return packages if any(need.fix for need in packages) else [*packages, _driver()]
+    if os.name == "nt" or any(need.fix for need in packages):
+        return packages  # on Windows only the loader knows where the driver is; the check asks it
+    return [*packages, _driver()]
 
 
 def _driver() -> Need:

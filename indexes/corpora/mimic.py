@@ -33,8 +33,9 @@ _PLACES = (".", "files", "mimic-cxr-reports/files", "reports/files", "mimic-cxr-
 class StudySplits:
     """The split of each study, in a few bytes a study."""
 
-    def __init__(self, rows: Iterable[tuple[int, str]]) -> None:
-        """Keep the rows: number of the study and its split."""
+    def __init__(self, path: Path, rows: Iterable[tuple[int, str]]) -> None:
+        """Keep the rows of a file: number of the study and its split."""
+        self.path = path
         ordered = dict(rows)
         self._names = sorted(set(ordered.values()))
         self._studies = array("q", sorted(ordered))
@@ -65,7 +66,8 @@ def study_splits(folders: Sequence[Path]) -> StudySplits:
         )
     notes: list[str] = []
     try:
-        return StudySplits((int(row["study_id"]), row["split"]) for _, row in csv_rows(path, notes))
+        rows = ((int(row["study_id"]), row["split"]) for _, row in csv_rows(path, notes))
+        return StudySplits(path, rows)
     except (KeyError, ValueError):
         raise CorpusError(f"{path}: expected the columns study_id and split") from None
 
@@ -111,11 +113,15 @@ class MimicReader:
         self._splits = study_splits(self._near) if options.split is not None else None
 
     def files(self) -> Iterator[Path]:
-        """See ``Reader``."""
-        if self._folder is None:
-            yield self._root
-            return
-        for group in _sorted(self._folder, _GROUP):
+        """See ``Reader``: the reports, and what says their splits and the views of their images."""
+        if self._splits is not None:
+            yield self._splits.path
+        if (metadata := _beside(self._near, _METADATA_FILES)) is not None:
+            yield metadata
+        yield from [self._root] if self._folder is None else self._reports(self._folder)
+
+    def _reports(self, folder: Path) -> Iterator[Path]:
+        for group in _sorted(folder, _GROUP):
             for patient in _sorted(group, _PATIENT):
                 yield from _sorted(patient, _REPORT)
 
@@ -132,7 +138,7 @@ class MimicReader:
                 else:
                     dropped["file that is no report"] += 1
             return
-        for path in self.files():
+        for path in self._reports(self._folder):
             try:
                 content = path.read_bytes()
             except OSError as problem:

@@ -33,6 +33,7 @@ def mimic_sectioned_reader(path: Path, options: CorpusOptions) -> TableReader:
         form="mimic-cxr-sectioned",
         columns=Columns("findings", "impression", "last_paragraph", source="study"),
         split_of=None if splits is None else splits.of,
+        split_file=None if splits is None else splits.path,
     )
 
 

@@ -104,6 +104,7 @@ class TableReader:
         source_of: Callable[[Row], str] | None = None,
         image_of: Callable[[Row], str] | None = None,
         split_of: Callable[[str], str | None] | None = None,
+        split_file: Path | None = None,
         row_per_image: bool = False,
     ) -> None:
         """Name the table.
@@ -116,6 +117,7 @@ class TableReader:
             source_of: id of a row's report; None takes the source's column, else the row number.
             image_of: path of a row's image; None takes the image's column.
             split_of: split of a source, where no column has it.
+            split_file: what ``split_of`` was read from.
             row_per_image: a report comes again with each of its images.
 
         Raises:
@@ -139,6 +141,7 @@ class TableReader:
                 "leave out --split"
             )
         self._source_of, self._image_of, self._split_of = source_of, image_of, split_of
+        self._split_file = split_file
 
     def _used(self) -> list[str]:
         return [c for role in ROLES if (c := getattr(self._columns, role)) is not None]
@@ -146,6 +149,8 @@ class TableReader:
     def files(self) -> Iterator[Path]:
         """See ``Reader``."""
         yield self._path
+        if self._split_file is not None:
+            yield self._split_file
 
     def image_folders(self) -> Iterator[Path]:
         """See ``Reader``: next to the table, or in a folder beside it."""

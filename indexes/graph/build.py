@@ -71,7 +71,7 @@ def build_graph(
         vectors: float32 (N, D), in memory or mapped; unit length where the metric is cosine.
         queries: embeddings of sample pictures.
         space: the encoder of the vectors.
-        metric: ``cosine`` or ``ip``.
+        metric: ``cosine`` or ``inner_product``.
         stored: dtype of the vectors in the index, which is what a search will see.
         connectivity: M of hnswlib.
         expansion_add: efConstruction of hnswlib.

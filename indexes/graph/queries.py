@@ -114,7 +114,8 @@ def _checked(queries: Queries, path: Path | str, bundle: Bundle) -> Queries:
             f"the queries of {path} are {vectors.dtype} {vectors.shape}; expected floats "
             f"(Q, {bundle.dimension}), embeddings of {bundle.space}"
         )
-    vectors = vectors.astype(np.float32)
+    with np.errstate(over="ignore"):  # infinities are found out in the next lines
+        vectors = vectors.astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1)
     if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
         raise CorpusError(

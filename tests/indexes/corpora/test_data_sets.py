@@ -64,6 +64,12 @@ def test_mimic_split(mimic: Path) -> None:
     corpus = open_corpus(mimic, CorpusOptions(split="train"))
     assert {source for source, _, _ in texts(corpus)} == {"s50414267", "s51029426"}
     assert corpus.dropped["report of another split"] == 1
+    before = corpus.fingerprint()
+    with gzip.open(mimic / "mimic-cxr-2.0.0-split.csv.gz", "wt") as stream:
+        stream.write(SPLITS.replace(",test", ",train"))
+    assert open_corpus(mimic, CorpusOptions(split="train")).fingerprint() != before
+    with gzip.open(mimic / "mimic-cxr-2.0.0-split.csv.gz", "wt") as stream:
+        stream.write(SPLITS)
     with pytest.raises(CorpusError, match="there are: test, train"):
         list(open_corpus(mimic, CorpusOptions(split="valid")))
 
@@ -121,6 +127,9 @@ def test_mimic_sectioned(tmp_path: Path) -> None:
     (tmp_path / "mimic-cxr-2.0.0-split.csv").write_text(SPLITS)
     corpus = open_corpus(path, CorpusOptions(split="test"))
     assert texts(corpus) == [("s53189527", "", "No edema.")]
+    before = corpus.fingerprint()
+    (tmp_path / "mimic-cxr-2.0.0-split.csv").write_text(SPLITS + "image-9,59999999,19,test\n")
+    assert open_corpus(path, CorpusOptions(split="test")).fingerprint() != before
 
 
 CHEXPERT_PLUS = [

@@ -126,7 +126,7 @@ def test_a_driver_that_does_not_work(machine: Machine, answers: dict, reason: st
         ),
         (
             "InferenceSession.get_providers = lambda self: print('Failed to load library /x/y.so "
-            "with error: libcudnn.so.9: no such file') or ['CPUExecutionProvider']",
+            "with error: libcudnn.so.9: no such file', flush=True) or ['CPUExecutionProvider']",
             "ONNX Runtime took CPUExecutionProvider (libcudnn.so.9: no such file)",
         ),
         (

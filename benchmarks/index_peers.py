@@ -118,6 +118,7 @@ def plot(record: Mapping[str, Any], target: Path) -> None:
 
     matplotlib.use("agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
     sizes = record["sizes"]
     figure, panels = pyplot.subplots(1, len(sizes), figsize=(4.5 * len(sizes), 4), squeeze=False)
@@ -131,6 +132,9 @@ def plot(record: Mapping[str, Any], target: Path) -> None:
             panel.plot(times, recalls, style, label=name, markersize=4)
         panel.axhline(TARGETS[-1], color="grey", linewidth=0.5)
         panel.set(title=f"{int(rows):,} rows", xscale="log", xlabel="ms a query, p50, one thread")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        panel.xaxis.set_major_formatter(ScalarFormatter())
+        panel.xaxis.set_minor_formatter(NullFormatter())
         panel.set_ylabel(f"recall@{K} of image queries")
     panels[0][0].legend(fontsize=7)
     figure.tight_layout()

@@ -129,7 +129,8 @@ def measure(architecture: str, arguments: list[str], folder: Path) -> dict[str, 
         given = []
     else:
         shapes = shapes_of(architecture)
-        given = ["--checkpoint", str(made_up_checkpoint(shapes, folder))]
+        held = {**shapes, **_BESIDE.get(architecture, {})}
+        given = ["--checkpoint", str(made_up_checkpoint(held, folder))]
     out = folder / "bundle"
     command = [str(Path(sys.executable).with_name("cxr-export")), "--model", architecture]
     command += [*given, *arguments, "--out", str(out), "--json"]

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from cxr_edge.atomic import write_atomically
 from cxr_edge.engines import default_threads
-from cxr_edge.writers.atomic import write_atomically
 
 _PACKAGES = ("cxr-edge", "numpy", "pydicom", "onnxruntime", "imagecodecs")
 

@@ -5,9 +5,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cxr_edge.atomic import sync_directory
 from cxr_edge.bundle import MANIFEST, Bundle
 from cxr_edge.errors import BundleError, OutputError
-from cxr_edge.manifest import SIGNATURE_SUFFIX, canonical, sync_directory
+from cxr_edge.manifest import SIGNATURE_SUFFIX, canonical
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

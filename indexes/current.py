@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from cxr_edge.atomic import sync_directory
 from cxr_edge.errors import OutputError, SentenceIndexError
-from cxr_edge.manifest import sync_directory
 
 CURRENT = "CURRENT"
 

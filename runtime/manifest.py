@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cxr_edge.atomic import sync_directory
 from cxr_edge.errors import CxrEdgeError, OutputError
 
 SIGNATURE_SUFFIX = ".sig"
@@ -215,17 +216,6 @@ def _write_file(path: Path, content: Iterable[bytes] | bytes | Path) -> dict[str
         stream.flush()
         os.fsync(stream.fileno())
     return {"bytes": size, "sha256": hasher.hexdigest()}
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a directory's entries durable; a no-op where directories cannot be opened (Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _move_into_place(building: Path, out: Path) -> None:

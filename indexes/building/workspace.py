@@ -17,8 +17,8 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.atomic import write_atomically
 from cxr_edge.errors import OutputError
-from cxr_edge.writers.atomic import write_atomically
 
 _JOURNAL = "journal.json"
 _LOCK = "lock"

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.atomic import write_atomically
 from cxr_edge.blas import one_blas_thread
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom import StudyReader
@@ -20,7 +21,6 @@ from cxr_edge.indexes.building.progress import Progress, silent
 from cxr_edge.networks import Networks
 from cxr_edge.preprocess import apply
 from cxr_edge.types import Study, StudyFailure
-from cxr_edge.writers.atomic import write_atomically
 
 _RUNS = 50
 _BATCH = 16

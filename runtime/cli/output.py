@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from cxr_edge.atomic import write_atomically
 from cxr_edge.errors import CxrEdgeError, OutputError
 from cxr_edge.types import Report, StudyFailure
 from cxr_edge.writers import get_writer
-from cxr_edge.writers.atomic import write_atomically
 from cxr_edge.writers.evidence import printable
 from cxr_edge.writers.json_report import failure_line, line
 

@@ -8,12 +8,11 @@ that the side-car gives. Everything else is built again.
 import hashlib
 import json
 import os
-import secrets
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from cxr_edge.atomic import replace_file
 from cxr_edge.engines.base import Weights
 from cxr_edge.errors import OutputError
 
@@ -146,25 +145,10 @@ def store(
         if complaint := _open_to_others(folder):
             raise OutputError(f"no engine is kept there: {complaint}")
         # The side-car last: a plan without its own is built again, never taken for another.
-        _write(path, plan)
-        _write(side, json.dumps(record, indent=2, sort_keys=True).encode() + b"\n")
+        replace_file(path, plan)
+        replace_file(side, json.dumps(record, indent=2, sort_keys=True).encode() + b"\n")
     except OSError as problem:
         raise OutputError(
             f"cannot write {folder}: {problem.strerror or problem}; choose another folder"
         ) from None
     return path, side
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Under a temporary name, flushed and renamed; nothing is left behind where that fails."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise

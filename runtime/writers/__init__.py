@@ -9,9 +9,8 @@ from typing import Protocol, cast
 
 from cxr_edge.errors import OutputError
 from cxr_edge.types import Report
-from cxr_edge.writers.atomic import write_atomically
 
-__all__ = ["WRITERS", "Writer", "get_writer", "write_atomically"]
+__all__ = ["WRITERS", "Writer", "get_writer"]
 
 WRITERS: dict[str, str] = {
     "text": "cxr_edge.writers.text",

@@ -20,32 +20,43 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise OutputError(f"cannot write {path}: it is there and is no plain file; name a file")
-    temporary = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
-        try:
-            # Exclusive creation: a link planted under this name is never followed.
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+        replace_file(path, data)
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}; "
             "choose a folder that exists and that you may write to"
         ) from error
-    _flush_folder(path.parent)
 
 
-def _flush_folder(folder: Path) -> None:
-    """Make the rename durable, where the system can flush a folder."""
+def replace_file(path: Path, data: bytes) -> None:
+    """As ``write_atomically``, for a caller that says in its own words what went wrong.
+
+    Raises:
+        OSError: if any step fails; nothing is left behind.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        # Exclusive creation: a link planted under this name is never followed.
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
     with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a directory's entries durable; a no-op where directories cannot be opened (Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,13 +1,11 @@
-"""Files appear whole or not at all, and formats are found by name."""
+"""Files appear whole or not at all."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
+from cxr_edge.atomic import write_atomically
 from cxr_edge.errors import OutputError
-from cxr_edge.writers import get_writer, write_atomically
 
 
 def test_writes_and_replaces(tmp_path):
@@ -39,24 +37,6 @@ def test_failed_replacement_keeps_the_old_file(tmp_path):
         write_atomically(path, "not bytes")  # type: ignore[arg-type]
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["report.json"]
-
-
-def test_unknown_format_names_the_known_ones():
-    with pytest.raises(OutputError, match="choose one of text, json, html, sr"):
-        get_writer("pdf")
-
-
-def test_listing_formats_loads_none_and_only_sr_loads_pydicom():
-    program = (
-        "import sys, cxr_edge.writers as w\n"
-        "assert not [m for m in sys.modules if m.startswith('cxr_edge.writers.') "
-        "and m != 'cxr_edge.writers.atomic']\n"
-        "for name in ('text', 'json', 'html'): w.get_writer(name)\n"
-        "print('pydicom' in sys.modules)\n"
-        "w.get_writer('sr'); print('pydicom' in sys.modules)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert done.stdout.split() == [b"False", b"True"]
 
 
 def test_pipes_and_links_are_not_replaced_by_a_file(tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,8 @@ from cxr_edge.indexes.graph.neighbours import nearest
 
 _PACKAGES = ("hnswlib", "usearch", "faiss-cpu", "matplotlib")
 _ASKED = 500
+_PICTURES = 62_500
+"""Sample pictures at most; looking up the best rows of more would take longer than the graph."""
 
 
 def _ask(process: "subprocess.Popen[str]", line: str = "") -> str:
@@ -68,20 +72,39 @@ def _measure(name: str, folder: Path, queries: Path) -> dict[str, Any]:
 
 
 def _one(name: str, peer: Peer, rows: int, queries: Path, folder: Path) -> dict[str, Any]:
+    built = _built(peer, rows, folder)
+    if built["kind"].startswith("refused"):
+        return built
+    return {**built, **_measure(name, folder / "files", queries)}
+
+
+def _built(peer: Peer, rows: int, folder: Path) -> dict[str, Any]:
+    """What ``peer`` holds in ``folder``, built now unless an earlier run has left it there.
+
+    The note beside it is written last, so that a build that was interrupted is never measured.
+    """
+    note, files = folder / "built.json", folder / "files"
+    data = {"data": repr(Cones()), "rows": rows}
+    if note.is_file():
+        kept: dict[str, Any] = json.loads(note.read_text())
+        if kept.pop("of") == data:
+            return kept
+    shutil.rmtree(folder, ignore_errors=True)
+    files.mkdir(parents=True)
     cones = Cones()
-    vectors, pictures = cones.sentences(rows, 0), cones.pictures(max(500, rows // 4), 0)
+    vectors = cones.sentences(rows, 0)
+    pictures = cones.pictures(min(max(500, rows // 4), _PICTURES), 0)
     wall, processor = perf_counter(), process_time()
-    kind = peer.build(folder, vectors, pictures)
+    kind = peer.build(files, vectors, pictures)
     seconds = {"wall": perf_counter() - wall, "processor": process_time() - processor}
-    if kind.startswith("refused"):
-        return {"kind": kind}
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return {
+    size = sum(path.stat().st_size for path in files.rglob("*") if path.is_file())
+    built = {
         "kind": kind,
         "build_seconds": {key: round(value, 1) for key, value in seconds.items()},
         "file_mb": round(size / 2**20, 1),
-        **_measure(name, folder, queries),
     }
+    write_json(note, {**built, "of": data})
+    return built
 
 
 def _at(points: list[dict[str, float]], target: float) -> str:
@@ -153,10 +176,19 @@ def plot(record: Mapping[str, Any], target: Path) -> None:
     help="Number of rows; may be given several times.",
 )
 @click.option("--only", multiple=True, type=click.Choice(list(PEERS)), help="Default: all.")
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep what is built here; what an earlier run has built here is measured again.",
+)
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
 @click.option("--plot", "picture", type=click.Path(path_type=Path), help="An .svg or .png file.")
 def index(
-    sizes: tuple[int, ...], only: tuple[str, ...], out: Path | None, picture: Path | None
+    sizes: tuple[int, ...],
+    only: tuple[str, ...],
+    keep: Path | None,
+    out: Path | None,
+    picture: Path | None,
 ) -> None:
     """Build, open and search synthetic indexes of 512 dimensions with several libraries."""
     record: dict[str, Any] = {"machine": machine(), "data": repr(Cones()), "sizes": {}}
@@ -172,8 +204,12 @@ def index(
                 if reason := peer.missing():
                     results[name] = {"kind": reason}
                     continue
-                with tempfile.TemporaryDirectory(dir=place) as folder:
-                    results[name] = _one(name, peer, rows, queries, Path(folder))
+                if keep is not None:
+                    folder = keep / f"{rows}-{re.sub(r'[^a-z]+', '-', name.lower())}"
+                    results[name] = _one(name, peer, rows, queries, folder)
+                    continue
+                with tempfile.TemporaryDirectory(dir=place) as here:
+                    results[name] = _one(name, peer, rows, queries, Path(here) / "built")
         _show(rows, results)
         if out is not None:
             write_json(out, record)

@@ -57,3 +57,17 @@ def test_every_peer_finds_its_own_rows(name: str, tmp_path: Path) -> None:
     search = peer.open(tmp_path, *vectors.shape)
     found = [int(search(vectors[row], 10, 200)[0]) for row in range(0, 1000, 20)]
     assert np.mean(np.array(found) == np.arange(0, 1000, 20)) >= 0.98
+
+
+def test_what_is_kept_is_measured_again_and_an_interrupted_build_is_not(tmp_path: Path) -> None:
+    asked = ["--rows", "1000", "--only", "numpy, exact", "--keep", str(tmp_path)]
+    assert CliRunner().invoke(index, asked).exit_code == 0
+    (folder,) = tmp_path.iterdir()
+    note, vectors = folder / "built.json", folder / "files" / "vectors.npy"
+    first = vectors.stat().st_mtime_ns
+    assert CliRunner().invoke(index, asked).exit_code == 0
+    assert vectors.stat().st_mtime_ns == first
+    note.unlink()
+    vectors.write_bytes(vectors.read_bytes()[:1000])
+    assert CliRunner().invoke(index, asked).exit_code == 0
+    assert np.load(vectors).shape == (1000, 512)

@@ -15,25 +15,14 @@ from pathlib import Path
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cxr_edge.export.models.defaults import image_tower, state_of
+from cxr_edge.export.models.defaults import IMAGENET_RECIPE, IMAGENET_SIZE, image_tower, state_of
 from cxr_edge.export.models.fitting import fit, without_prefix
 from cxr_edge.export.models.plain_resnet import PlainResNet, TrunkConfig, read_trunk
 from cxr_edge.export.spec import ExportSpec
-from cxr_edge.preprocess.recipe import Crop, Normalise, Recipe, Repeat, Resize
 
 NAME = "convirt"
-SIZE = 224
 
-RECIPE = Recipe(
-    tone="minmax+equalise",
-    steps=(
-        Resize(shortest=256, kernel="bilinear", rounding="floor", eight_bit=True),
-        Crop(SIZE, SIZE, rounding="nearest"),
-        Repeat(3),
-        Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    ),
-    fast=False,
-)
+RECIPE = IMAGENET_RECIPE
 """Trained on the MIMIC-CXR 8-bit release from ImageNet weights; the paper gives no constants, so
 these are ImageNet's and a choice of ours."""
 
@@ -140,4 +129,4 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
         CheckpointError: no checkpoint, or one of something else.
     """
     network = load(state := state_of(NAME, checkpoint))
-    return image_tower(NAME, network, read(state).dimension, RECIPE, SIZE)
+    return image_tower(NAME, network, read(state).dimension, RECIPE, IMAGENET_SIZE)

@@ -31,24 +31,19 @@ from cxr_edge.export.models.bert import (
     renamed,
 )
 from cxr_edge.export.models.dcclip import DcclipConfig, ImageTower, PromptedHead
-from cxr_edge.export.models.defaults import muted_observations, smooth_pictures, state_of
+from cxr_edge.export.models.defaults import (
+    IMAGENET_RECIPE,
+    IMAGENET_SIZE,
+    muted_observations,
+    smooth_pictures,
+    state_of,
+)
 from cxr_edge.export.models.fitting import fit, require, without_prefix
 from cxr_edge.export.spec import ExportSpec, GraphSpec
-from cxr_edge.preprocess.recipe import Crop, Normalise, Recipe, Repeat, Resize
 
 NAME = "dcclip"
-SIZE = 224
 
-RECIPE = Recipe(
-    tone="minmax+equalise",
-    steps=(
-        Resize(shortest=256, kernel="bilinear", rounding="floor", eight_bit=True),
-        Crop(SIZE, SIZE, rounding="nearest"),
-        Repeat(3),
-        Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    ),
-    fast=False,
-)
+RECIPE = IMAGENET_RECIPE
 """Of a checkpoint that does not describe its own. The paper trains an ImageNet ResNet-50 on 8-bit
 MIMIC-CXR and gives no constants, so these are ImageNet's and a choice of ours."""
 
@@ -90,7 +85,9 @@ class DcclipBert(nn.Module):
         self.text = BertTextTower(text, image.dimension)
 
 
-def read(state: Mapping[str, Tensor], image_size: int = SIZE) -> tuple[DcclipConfig, BertConfig]:
+def read(
+    state: Mapping[str, Tensor], image_size: int = IMAGENET_SIZE
+) -> tuple[DcclipConfig, BertConfig]:
     """Read all sizes from the weights.
 
     Args:
@@ -103,7 +100,7 @@ def read(state: Mapping[str, Tensor], image_size: int = SIZE) -> tuple[DcclipCon
     return _sizes(_bare(state), image_size)
 
 
-def load(state: Mapping[str, Tensor], image_size: int = SIZE) -> DcclipBert:
+def load(state: Mapping[str, Tensor], image_size: int = IMAGENET_SIZE) -> DcclipBert:
     """Both towers of a checkpoint, in evaluation mode.
 
     Args:
@@ -140,7 +137,7 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
         return dcclip.export_spec(checkpoint)
     state = state_of(NAME, checkpoint)
     described = _description(checkpoint)
-    network = load(state, described.get("config", {}).get("image_size", SIZE))
+    network = load(state, described.get("config", {}).get("image_size", IMAGENET_SIZE))
     image, text = network.image.config, read_bert(NAME, _bare(state), _BERT)
     if image.channels != 3 and "recipe" not in described:
         raise CheckpointError(

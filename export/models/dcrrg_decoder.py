@@ -29,12 +29,17 @@ from torch.nn import functional as F
 from cxr_edge.errors import CheckpointError
 from cxr_edge.export.checkpoints import hash_tensors
 from cxr_edge.export.models.dcrrg_image import PREFIX, load_image
-from cxr_edge.export.models.defaults import muted_observations, smooth_pictures, state_of
+from cxr_edge.export.models.defaults import (
+    IMAGENET_RECIPE,
+    IMAGENET_SIZE,
+    muted_observations,
+    smooth_pictures,
+    state_of,
+)
 from cxr_edge.export.models.fitting import fit, require, without_prefix
 from cxr_edge.export.spec import ExportSpec, GraphSpec
 from cxr_edge.export.vocabulary import read_vocabulary
 from cxr_edge.labels import OBSERVATIONS
-from cxr_edge.preprocess.recipe import Crop, Normalise, Recipe, Repeat, Resize
 
 NAME = "dcrrg-decoder"
 _HEAD = 64
@@ -45,18 +50,8 @@ _BEAMS = 3
 """Of the paper's search."""
 _LIMIT = 100
 """Most tokens where no position table sets it."""
-_SIZE = 224
 
-RECIPE = Recipe(
-    tone="minmax+equalise",
-    steps=(
-        Resize(shortest=256, kernel="bilinear", rounding="floor", eight_bit=True),
-        Crop(_SIZE, _SIZE, rounding="nearest"),
-        Repeat(3),
-        Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    ),
-    fast=False,
-)
+RECIPE = IMAGENET_RECIPE
 """Of the ResNet-50 DCCLIP whose prompted embeddings this decoder reads. The paper trains on the
 MIMIC-CXR 8-bit release from ImageNet weights and gives no constants; these are a choice of ours."""
 
@@ -398,7 +393,7 @@ def export_spec(checkpoint: Path | None, tokenizer: Path | None = None) -> Expor
             )
         outputs = ("embedding", "probabilities", "memory")
         parts = (
-            GraphSpec("image", image, ("pixels",), outputs, smooth_pictures(3, _SIZE)),
+            GraphSpec("image", image, ("pixels",), outputs, smooth_pictures(3, IMAGENET_SIZE)),
             *parts,
         )
         tensors |= {PREFIX + key: tensor for key, tensor in image.state_dict().items()}

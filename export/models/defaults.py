@@ -13,7 +13,24 @@ from cxr_edge.errors import CheckpointError
 from cxr_edge.export.checkpoints import hash_tensors, read_state_dict
 from cxr_edge.export.spec import ExportSpec, GraphSpec, Samples
 from cxr_edge.labels import OBSERVATIONS
-from cxr_edge.preprocess.recipe import Recipe
+from cxr_edge.preprocess.recipe import Crop, Normalise, Recipe, Repeat, Resize
+
+IMAGENET_SIZE = 224
+"""Pixels a side of what ``IMAGENET_RECIPE`` gives."""
+
+IMAGENET_RECIPE = Recipe(
+    tone="minmax+equalise",
+    steps=(
+        Resize(shortest=256, kernel="bilinear", rounding="floor", eight_bit=True),
+        Crop(IMAGENET_SIZE, IMAGENET_SIZE, rounding="nearest"),
+        Repeat(3),
+        Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    ),
+    fast=False,
+)
+"""Of networks that go on from ImageNet's weights on the 8-bit release of MIMIC-CXR, whose pictures
+are equalised: torchvision's evaluation (shorter side to 256, centre 224) with ImageNet's mean and
+deviation."""
 
 
 def muted_observations() -> dict[str, dict[str, Any]]:

@@ -22,31 +22,26 @@ from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
 from cxr_edge.export.checkpoints import hash_tensors
-from cxr_edge.export.models.defaults import muted_observations, smooth_pictures, state_of
+from cxr_edge.export.models.defaults import (
+    IMAGENET_RECIPE,
+    IMAGENET_SIZE,
+    muted_observations,
+    smooth_pictures,
+    state_of,
+)
 from cxr_edge.export.models.densenet import DenseConfig, DenseFeatures, by_position, read_dense
 from cxr_edge.export.models.fitting import fit, require, without_prefix
 from cxr_edge.export.spec import ExportSpec, GraphSpec
 from cxr_edge.export.vocabulary import read_vocabulary
-from cxr_edge.preprocess.recipe import Crop, Normalise, Recipe, Repeat, Resize
 
 NAME = "liu2019"
-SIZE = 224
 _IMAGE = "image_feats."
 _LIMITS = {"sentences": 4, "words": 32, "beams": 1}
 """Of a report and of a sentence. The paper's appendix with them is missing; a choice of ours."""
 _SPECIAL = {"start": 1, "unknown": 2, "end": 3}
 """Ids of ``ysmiura/ifcc``; 0 is the padding."""
 
-RECIPE = Recipe(
-    tone="minmax+equalise",
-    steps=(
-        Resize(shortest=256, kernel="bilinear", rounding="floor", eight_bit=True),
-        Crop(SIZE, SIZE, rounding="nearest"),
-        Repeat(3),
-        Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    ),
-    fast=False,
-)
+RECIPE = IMAGENET_RECIPE
 """Shorter side to 256, centre 224, ImageNet's constants, from the MIMIC-CXR 8-bit release."""
 
 
@@ -295,7 +290,7 @@ def graphs(writer: Writer) -> tuple[GraphSpec, ...]:
             Image(writer).eval(),
             ("pixels",),
             ("embedding", "mean_feature", "grid"),
-            smooth_pictures(3, SIZE),
+            smooth_pictures(3, IMAGENET_SIZE),
         ),
         GraphSpec(
             "sentence",

@@ -5,7 +5,6 @@ Attention is written out: under autocast its products become FP16 while the soft
 on a CPU would leave in FP16, stays FP32.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.models.fitting import require
+from cxr_edge.export.models.fitting import count_layers, shapes_of
 from cxr_edge.export.spec import Samples
 from cxr_edge.tokenizers.wordpiece import WordPieceTokenizer, parse_vocabulary
 
@@ -192,21 +191,13 @@ def read_bert(architecture: str, state: Mapping[str, Tensor], beginning: str = "
         f"{beginning}embeddings.position_embeddings.weight",
         f"{beginning}encoder.layer.0.intermediate.dense.weight",
     )
-    require(architecture, state, keys)
-    try:
-        (vocabulary, width), (positions, _), (hidden, _) = (state[key].shape for key in keys)
-    except ValueError:
-        raise CheckpointError(
-            f"not a {architecture} checkpoint: its embeddings have another number of axes; "
-            "check --model and the file"
-        ) from None
+    (vocabulary, width), (positions, _), (hidden, _) = shapes_of(architecture, state, keys)
     if width % HEAD_WIDTH:
         raise CheckpointError(
             f"not a {architecture} checkpoint: width {width} does not divide into heads of "
             f"{HEAD_WIDTH}; check --model and the file"
         )
-    pattern = re.compile(re.escape(beginning) + r"encoder\.layer\.(\d+)\.")
-    layers = len({found[1] for key in state if (found := pattern.match(key))})
+    layers = count_layers(state, f"{beginning}encoder.layer.")
     return BertConfig(vocabulary, positions, width, hidden, layers)
 
 

@@ -36,7 +36,7 @@ from cxr_edge.export.models.defaults import (
     smooth_pictures,
     state_of,
 )
-from cxr_edge.export.models.fitting import fit, require, without_prefix
+from cxr_edge.export.models.fitting import count_layers, fit, shapes_of, without_prefix
 from cxr_edge.export.spec import ExportSpec, GraphSpec
 from cxr_edge.export.vocabulary import read_vocabulary
 from cxr_edge.labels import OBSERVATIONS
@@ -288,9 +288,9 @@ def read(state: Mapping[str, Tensor]) -> DecoderConfig:
             a multiple of 64.
     """
     found = _bare(state)
-    require(NAME, found, ("embedding.weight", "layers.0.linear1.weight", "head.weight"))
-    vocabulary, width = found["embedding.weight"].shape
-    layers = len({key.split(".")[1] for key in found if key.startswith("layers.")})
+    keys = ("embedding.weight", "layers.0.linear1.weight", "head.weight")
+    (vocabulary, width), (hidden, _), _ = shapes_of(NAME, found, keys)
+    layers = count_layers(found, "layers.")
     prefix = found.get("prefix")
     if width % _HEAD or (prefix is not None and prefix.shape[-1] != layers * 2 * width):
         raise CheckpointError(
@@ -302,7 +302,7 @@ def read(state: Mapping[str, Tensor]) -> DecoderConfig:
     positions = found.get("position.weight")
     return DecoderConfig(
         width=width,
-        hidden=found["layers.0.linear1.weight"].shape[0],
+        hidden=hidden,
         layers=layers,
         vocabulary=vocabulary,
         memory=width if projection is None else projection.shape[1],

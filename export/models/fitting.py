@@ -1,5 +1,6 @@
 """Fitting the tensors of a checkpoint into a module of ours, or saying why they do not fit."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
@@ -48,6 +49,34 @@ def require(architecture: str, state: Mapping[str, Tensor], keys: Iterable[str])
             f"not a {architecture} checkpoint: {_listed(missing)} missing among {len(state)} keys; "
             "check --model and the file"
         )
+
+
+def shapes_of(
+    architecture: str, state: Mapping[str, Tensor], keys: Iterable[str]
+) -> list[tuple[int, int]]:
+    """The sizes (outputs, inputs) of the matrices that a network's sizes are read from.
+
+    Raises:
+        CheckpointError: one is missing, or is no matrix.
+    """
+    keys = tuple(keys)
+    require(architecture, state, keys)
+    shapes: list[tuple[int, int]] = []
+    for key in keys:
+        if state[key].ndim != 2:
+            raise CheckpointError(
+                f"not a {architecture} checkpoint: {key} is {_shape(state[key])}, expected two "
+                "axes; check --model and the file"
+            )
+        outputs, inputs = state[key].shape
+        shapes.append((outputs, inputs))
+    return shapes
+
+
+def count_layers(state: Mapping[str, Tensor], beginning: str) -> int:
+    """How many numbers stand behind ``beginning`` in the keys, as 12 for ``encoder.layer.``."""
+    pattern = re.compile(re.escape(beginning) + r"(\d+)\.")
+    return len({found[1] for key in state if (found := pattern.match(key))})
 
 
 def fit(

@@ -9,7 +9,6 @@ the gate's product, whose factors could together leave FP16's range, stay FP32.
 """
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cxr_edge.errors import CheckpointError
-from cxr_edge.export.models.fitting import require
+from cxr_edge.export.models.fitting import count_layers, shapes_of
 
 HEAD_WIDTH = 64
 """Channels of one attention head in Llama 3.2 1B; no key of a checkpoint tells it."""
@@ -191,19 +190,11 @@ def read_llama(architecture: str, state: Mapping[str, Tensor], beginning: str = 
         f"{beginning}layers.0.self_attn.k_proj.weight",
         f"{beginning}layers.0.mlp.gate_proj.weight",
     )
-    require(architecture, state, keys)
-    try:
-        (vocabulary, width), (shared, _), (hidden, _) = (state[key].shape for key in keys)
-    except ValueError:
-        raise CheckpointError(
-            f"not a {architecture} checkpoint: its embeddings have another number of axes; "
-            "check --model and the file"
-        ) from None
+    (vocabulary, width), (shared, _), (hidden, _) = shapes_of(architecture, state, keys)
     if width % HEAD_WIDTH or shared % HEAD_WIDTH or (width // max(shared, 1)) * shared != width:
         raise CheckpointError(
             f"not a {architecture} checkpoint: {width} and {shared} channels do not divide into "
             f"heads of {HEAD_WIDTH} that share keys; check --model and the file"
         )
-    pattern = re.compile(re.escape(beginning) + r"layers\.(\d+)\.")
-    layers = len({found[1] for key in state if (found := pattern.match(key))})
+    layers = count_layers(state, f"{beginning}layers.")
     return LlamaConfig(vocabulary, width, hidden, layers, shared // HEAD_WIDTH)

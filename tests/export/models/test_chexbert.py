@@ -257,6 +257,10 @@ def without(state, word):
             lambda s: s | {"bert.embeddings.word_embeddings.weight": torch.zeros(300, 100)},
             "width 100 does not divide into heads",
         ),
+        (
+            lambda s: s | {"bert.embeddings.word_embeddings.weight": torch.zeros(300)},
+            r"bert\.embeddings\.word_embeddings\.weight is 300, expected two axes",
+        ),
         (lambda s: {}, "missing among 0 keys"),
     ],
 )

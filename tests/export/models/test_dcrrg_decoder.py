@@ -220,6 +220,10 @@ def test_every_form_of_checkpoint(state, prefix):
         (lambda s: s.update({"head.bias": torch.zeros(3)}), "head.bias is 3, expected 23"),
         (lambda s: s.update(prefix=torch.zeros(3, 9)), "prefix (3, 9)"),
         (lambda s: s.pop("embedding.weight"), "embedding.weight missing"),
+        (
+            lambda s: s.update({"embedding.weight": torch.zeros(23, 2, 32)}),
+            "embedding.weight is 23x2x32, expected two axes",
+        ),
     ],
 )
 def test_a_wrong_checkpoint_is_refused_in_one_line(state, change, told):

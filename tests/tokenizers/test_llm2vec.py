@@ -87,7 +87,12 @@ def test_rows_are_those_of_the_reference(tokenizer, reference):
     findings, impression = SECTIONS["[FINDINGS]"], SECTIONS["[IMPRESSION]"]
     instructions = [INSTRUCTION] * 3 + [findings, impression]
     written = [i + SEPARATOR + t for i, t in zip(instructions, TEXTS, strict=True)]
-    agree(tokenizer.encode(TEXTS), reference(written))
+    got = tokenizer.encode(TEXTS)
+    agree(got, reference(written))
+    # Texts of several lengths, each behind an instruction: padding and pooling were both compared.
+    assert len(set(got["mask"].sum(axis=1).tolist())) == len(TEXTS)
+    assert ((got["pool"].sum(axis=1) > 0) & (got["pool"] <= got["mask"]).all(axis=1)).all()
+    assert (got["pool"].sum(axis=1) < got["mask"].sum(axis=1)).all()
 
 
 def test_rows_of_real_reports(tokenizer, reference, shared_data):

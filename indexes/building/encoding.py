@@ -108,12 +108,7 @@ def encode_all(
     try:
         for start, block in zip(blocks, engine.map(encode, (encoders,), wanted()), strict=True):
             part = slice(start, min(start + BLOCK, rows))
-            for name, values in vars(block).items():
-                if values is not None:
-                    held = work.growing(name, values.dtype.name, (rows, *values.shape[1:]))
-                    held[part] = values
-                    held.flush()
-            work.record(encoded=part.stop)
+            work.keep(part, rows, vars(block), encoded=part.stop)
             progress("embed", part.stop, rows)
     finally:
         _open.cache_clear()

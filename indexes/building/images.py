@@ -150,11 +150,7 @@ def encode_all_images(
     progress("embed", done, rows)
     try:
         for part, block in zip(parts, engine.map(encode_images, (encoders,), blocks), strict=True):
-            for name, values in vars(block).items():
-                held = work.growing(name, values.dtype.name, (rows, *values.shape[1:]))
-                held[part] = values
-                held.flush()
-            work.record(encoded=part.stop)
+            work.keep(part, rows, vars(block), encoded=part.stop)
             progress("embed", part.stop, rows)
     finally:
         _open.cache_clear()

@@ -126,6 +126,24 @@ class Workspace:
                 os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
         return kept
 
+    def keep(
+        self, part: slice, rows: int, values: Mapping[str, NDArray[Any] | None], **state: object
+    ) -> None:
+        """Put one block of rows on the disk, and then into the journal.
+
+        Args:
+            part: the rows of the block.
+            rows: N, of the whole arrays.
+            values: by name of the array, its rows ``part``; None where there is no such array.
+            **state: changes of the state that say so.
+        """
+        for name, block in values.items():
+            if block is not None:
+                held = self.growing(name, block.dtype.name, (rows, *block.shape[1:]))
+                held[part] = block
+                held.flush()
+        self.record(**state)
+
     def __enter__(self) -> Self:
         return self
 

@@ -13,6 +13,7 @@ from cxr_edge.benchmarks.index_peers import index
 from cxr_edge.benchmarks.int8 import int8
 from cxr_edge.benchmarks.labeler import labeler
 from cxr_edge.benchmarks.opening import opening
+from cxr_edge.benchmarks.record.compare_command import compare
 from cxr_edge.benchmarks.stages import stages
 from cxr_edge.benchmarks.startup import startup
 
@@ -35,3 +36,4 @@ bench.add_command(int8)
 bench.add_command(compression)
 bench.add_command(opening)
 bench.add_command(entries)
+bench.add_command(compare)

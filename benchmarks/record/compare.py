@@ -143,9 +143,7 @@ def _listed(names: Mapping[str, object] | Sequence[str]) -> str:
 
 def _compare(name: str, a: Samples, b: Samples, same_run: bool, confidence: float) -> Comparison:
     if a.unit != b.unit:
-        raise RecordError(
-            f"series {name!r} is in {a.unit} in A and in {b.unit} in B; measure again"
-        )
+        raise RecordError(f"series {name!r} is in {a.unit} in A, in {b.unit} in B; measure again")
     paired = same_run and len(a.values) == len(b.values)
     try:
         found = ratio(a.values, b.values, paired=paired, confidence=confidence)

@@ -35,6 +35,8 @@ def _columns(
     pairs = [value.partition("=") for value in values]
     if not all(role in ROLES and column for role, _, column in pairs):
         raise click.BadParameter(f"expected ROLE=NAME with a role of {', '.join(ROLES)}")
+    if len({role for role, _, _ in pairs}) < len(pairs):
+        raise click.BadParameter("one role was given two names; each has one")
     return tuple((role, column) for role, _, column in pairs)
 
 

@@ -21,6 +21,19 @@ _TEXTS = ("findings", "impression", "report")
 _SOURCES = ("uid", "id", "study_id", "study")
 
 
+class _Twice(Exception):
+    """A key comes twice in one object."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different; ``json`` itself takes the last of equal ones."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _Twice(f"the key {next(key for key in keys if keys.count(key) > 1)!r} comes twice")
+    return fields
+
+
 class JsonlReader:
     """The reports of a JSON Lines file, in file order."""
 
@@ -72,9 +85,13 @@ class JsonlReader:
 
     def _parse(self, line: str, number: int) -> dict[str, Any]:
         try:
-            report = json.loads(line)
+            report = json.loads(line, object_pairs_hook=_once)
             # json takes half a surrogate pair, which no file can hold.
             json.dumps(report, ensure_ascii=False).encode()
+        except _Twice as problem:
+            raise CorpusError(
+                f"{self._path}, line {number}: {problem}; which one counts is not said, leave one"
+            ) from None
         except (ValueError, RecursionError):
             report = None
         if not isinstance(report, dict) or not all(

@@ -89,10 +89,10 @@ def _report(content: bytes, name: str, stem: str) -> RawReport:
         tree = ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError) as problem:
         raise CorpusError(f"{name} is no report of Open-I: {problem}") from None
-    texts = {
-        node.get("Label", "").strip().lower(): "".join(node.itertext())
-        for node in tree.iter("AbstractText")
-    }
+    texts: dict[str, str] = {}
+    for node in tree.iter("AbstractText"):  # a label may come again: its texts stand in order
+        label, text = node.get("Label", "").strip().lower(), "".join(node.itertext())
+        texts[label] = f"{texts[label]}\n\n{text}" if texts.get(label, "").strip() else text
     if not texts:
         raise CorpusError(f"{name} is no report of Open-I: it has no element AbstractText")
     node = tree.find(".//uId")

@@ -47,8 +47,9 @@ class ParquetReader(TableReader):
 
     def _header(self) -> list[str]:
         with self._open() as file:
-            self._types = {str(field.name): str(field.type) for field in file.schema_arrow}
-            return list(self._types)
+            fields = [(str(field.name), str(field.type)) for field in file.schema_arrow]
+            self._types = dict(fields)
+            return [name for name, _ in fields]
 
     def _rows(self) -> Iterator[tuple[int, Row]]:
         """Rows with their number, from 1; a missing value is an empty text."""

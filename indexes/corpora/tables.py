@@ -64,21 +64,28 @@ def recognise_columns(header: Sequence[str], options: CorpusOptions, path: Path)
     """Which column is what: as the options name them, the others by their usual names.
 
     Raises:
-        CorpusError: a named column is not there, or none holds text.
+        CorpusError: a named column is not there, none holds text, or two could be the same.
     """
-    plain = {name.strip().lower().replace(" ", "_"): name for name in reversed(header)}
-    found = {
-        role: next((plain[name] for name in names if name in plain), None)
-        for role, names in _USUAL.items()
-    }
-    for role, name in options.columns:
+    plain: dict[str, list[str]] = {}
+    for name in header:
+        plain.setdefault(name.strip().lower().replace(" ", "_"), []).append(name)
+    named = dict(options.columns)
+    found: dict[str, str | None] = {}
+    for role, usual in _USUAL.items():
+        alike = next((plain[name] for name in usual if name in plain), [])
+        if len(alike) > 1 and role not in named:
+            raise CorpusError(
+                f"{path} has {len(alike)} columns that may be the {role}: {', '.join(alike)}; "
+                f"name the one to take with --column {role}=NAME, or rename the others"
+            )
+        found[role] = alike[0] if alike else None
+    for role, name in named.items():
         if name not in header:
             raise CorpusError(
                 f"{path} has no column {name!r} for the {role}; it has: {', '.join(header)}"
             )
         found[role] = name
-    named = {role for role, _ in options.columns}
-    if "report" in named and not named & {"findings", "impression"}:
+    if "report" in named and not named.keys() & {"findings", "impression"}:
         found["findings"] = found["impression"] = None
     columns = Columns(**found)
     if not columns.texts and columns.report is None:
@@ -121,8 +128,8 @@ class TableReader:
             row_per_image: a report comes again with each of its images.
 
         Raises:
-            CorpusError: there is no such file, a column is missing, or no split is known though one
-                is wanted.
+            CorpusError: there is no such file, a column is missing or there twice, or no split is
+                known though one is wanted.
         """
         self.form, self.row_per_image = form, row_per_image
         self._path = require_file(path, "a table of reports")
@@ -134,6 +141,11 @@ class TableReader:
             raise CorpusError(
                 f"{path} has no column {gone[0]!r}, which every {form} table has; "
                 f"it has: {', '.join(header)}"
+            )
+        if twice := [c for c in self._used() if header.count(c) > 1]:
+            raise CorpusError(
+                f"{path} has {header.count(twice[0])} columns named {twice[0]!r}; rename all but "
+                "the one to take"
             )
         if options.split is not None and self._columns.split is None and split_of is None:
             raise CorpusError(

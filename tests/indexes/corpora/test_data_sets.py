@@ -248,6 +248,20 @@ def test_openi_xml(openi: Path) -> None:
     assert texts(open_corpus(archive)) == expected
 
 
+def test_openi_sections_in_two_parts(openi: Path) -> None:
+    """Two elements of one label are one section, in their order."""
+    again = '<AbstractText Label="FINDINGS">{}</AbstractText></Abstract>'
+    path = openi / "ecgen-radiology" / "2.xml"
+    whole = xml(2, "Clear lungs", "")
+    path.write_text(whole.replace("</Abstract>", again.format("No effusion."), 1))
+    assert texts(open_corpus(path)) == [
+        ("2", "findings", "Clear lungs."),
+        ("2", "findings", "No effusion."),
+    ]
+    path.write_text(whole.replace("</Abstract>", again.format(" "), 1))
+    assert texts(open_corpus(path)) == [("2", "findings", "Clear lungs.")]
+
+
 def test_openi_files_that_are_no_reports(openi: Path) -> None:
     path = openi / "ecgen-radiology" / "3.xml"
     path.write_text("<eCitation/>")

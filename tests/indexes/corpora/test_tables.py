@@ -4,8 +4,10 @@ import gzip
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from cxr_edge.errors import CorpusError
+from cxr_edge.indexes.cli import index
 from cxr_edge.indexes.corpora import CorpusOptions, open_corpus
 
 
@@ -53,6 +55,59 @@ def test_columns_are_named(tmp_path: Path) -> None:
     assert (sentence.source, sentence.text) == ("7", "Clear lungs.")
     with pytest.raises(CorpusError, match="no column 'Bericht' for the report"):
         open_corpus(path, CorpusOptions(columns=(("report", "Bericht"),)))
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "message"),
+    [
+        ("findings,findings,id", (), "2 columns that may be the findings: findings, findings"),
+        ("findings,Findings,id", (), "2 columns that may be the findings: findings, Findings"),
+        ("Befund,Befund,id", (("report", "Befund"),), "2 columns named 'Befund'"),
+        ("findings,id,ID", (), "2 columns that may be the source: id, ID"),
+    ],
+)
+def test_two_columns_of_one_name_are_refused(
+    tmp_path: Path, header: str, columns: tuple[tuple[str, str], ...], message: str
+) -> None:
+    path = write(tmp_path / "a.csv", f"{header}\nClear lungs.,No mass.,7\n")
+    with pytest.raises(CorpusError) as caught:
+        open_corpus(path, CorpusOptions(columns=columns))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_columns_that_are_not_read_do_no_harm(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "note,findings,note\nx,Clear lungs.,y\n")
+    assert texts(path) == ["Clear lungs."]
+    path = write(tmp_path / "b.csv", "findings,Findings\nClear lungs.,No mass.\n")
+    assert texts(path, columns=(("findings", "Findings"),)) == ["No mass."]
+
+
+def test_a_role_has_one_column(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "a,b\nClear lungs.,No mass.\n")
+    twice = ["--column", "report=a", "--column", "report=b"]
+    done = CliRunner().invoke(index, ["build", str(path), "--dry-run", *twice])
+    assert done.exit_code == 2
+    assert "one role was given two names" in done.output
+
+
+def test_a_key_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.jsonl",
+        '{"findings": "Clear."}\n{"findings": "Clear lungs.", "findings": "No mass."}\n',
+    )
+    with pytest.raises(CorpusError, match="line 2: the key 'findings' comes twice"):
+        texts(path)
+
+
+def test_two_parquet_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="Parquet needs it")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet needs it")
+    column = pyarrow.array(["Clear lungs."])
+    table = pyarrow.Table.from_arrays([column, column], names=["findings", "findings"])
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(CorpusError, match="2 columns that may be the findings"):
+        open_corpus(tmp_path / "a.parquet")
 
 
 def test_the_source_is_the_row_where_nothing_names_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import click
 
 from cxr_edge import __version__
 from cxr_edge.indexes.cli_build import build
+from cxr_edge.indexes.cli_encode import encode
 from cxr_edge.indexes.cli_inspect import inspect, publish, rollback, search, verify
 
 
@@ -13,5 +14,5 @@ def index() -> None:
     """Build, look at, verify, search and publish sentence indexes."""
 
 
-for command in (build, inspect, verify, search, publish, rollback):
+for command in (build, encode, inspect, verify, search, publish, rollback):
     index.add_command(command)

@@ -40,10 +40,13 @@ def is_portable(name: str) -> bool:
         0 < len(name) <= 120
         and not _FORBIDDEN.search(name)
         and not _RESERVED.fullmatch(name)
-        and not name.startswith(".")
         and name[-1] not in ". "
-        and name.upper() != CURRENT
     )
+
+
+def is_version(name: str) -> bool:
+    """Whether a version may have this name: no hidden one, and not that of ``CURRENT``."""
+    return is_portable(name) and not name.startswith(".") and name.upper() != CURRENT
 
 
 def resolve(directory: Path) -> Path:
@@ -82,7 +85,7 @@ def read_versions(root: Path) -> Versions:
     except UnicodeDecodeError:
         lines = []
     names = lines[:-1]
-    if len(names) not in (1, 2) or lines[-1] or not all(map(is_portable, names)):
+    if len(names) not in (1, 2) or lines[-1] or not all(map(is_version, names)):
         raise SentenceIndexError(
             f"{path} is damaged: it names no version; write it again: cxr-index publish VERSION"
         )
@@ -99,7 +102,7 @@ def publish(version: Path) -> Versions:
         OutputError: its name is not portable, or ``CURRENT`` cannot be written.
     """
     version = version.absolute()
-    if not is_portable(version.name):
+    if not is_version(version.name):
         raise OutputError(
             f"{version.name!r} is no name for a version: not every system can hold it; use letters,"
             " digits, '-', '_' and '.'"

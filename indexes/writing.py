@@ -59,9 +59,7 @@ def write_index(
     rows, dimension = columns.vectors.shape
     if not rising(columns.sources.offsets, columns.sources.numbers.size, strictly=True):
         raise ValueError("a text has no report id")
-    if dtype is None:
-        halves = rows > HALF_ABOVE and _fit_halves(columns.vectors)
-        dtype = "float16" if halves else "float32"
+    dtype = dtype or stored_dtype(columns.vectors)
     arrays: dict[str, NDArray[Any]] = {
         "vectors": columns.vectors,
         **_texts(columns.texts, columns.sources),
@@ -98,10 +96,17 @@ def write_index(
     return SentenceIndex.open(out)
 
 
-def _fit_halves(vectors: NDArray[Any]) -> bool:
-    """Whether no number is beyond what float16 holds; inner products may be of raw vectors."""
+def stored_dtype(vectors: NDArray[Any]) -> str:
+    """How vectors (N, D) are stored unless the caller says otherwise: ``float16`` or ``float32``.
+
+    Few rows are stored as they are; so are numbers beyond the range of float16, as raw vectors
+    that are compared by inner product may have.
+    """
+    if len(vectors) <= HALF_ABOVE:
+        return "float32"
     largest = float(np.finfo(np.float16).max)
-    return all(float(np.abs(block).max(initial=0)) <= largest for block in blocks(vectors))
+    fit = all(float(np.abs(block).max(initial=0)) <= largest for block in blocks(vectors))
+    return "float16" if fit else "float32"
 
 
 def _texts(texts: Strings, sources: Sources) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,7 @@ from cxr_edge.indexes.corpora import CorpusOptions
 from cxr_edge.indexes.corpora.files import fingerprint
 from cxr_edge.indexes.graph.build import Refused, build_graph
 from cxr_edge.indexes.graph.queries import Queries, read_queries
-from cxr_edge.indexes.writing import HALF_ABOVE
+from cxr_edge.indexes.writing import stored_dtype
 
 Wanted = Literal["auto", "never", "always"]
 
@@ -94,7 +94,7 @@ def graph_for(
         queries,
         space=bundle.space,
         metric=bundle.metric,
-        stored="float16" if rows > HALF_ABOVE else "float32",
+        stored=stored_dtype(columns.vectors),
         threads=threads or default_threads(),
         memory=memory,
         folder=work.folder,

@@ -8,6 +8,7 @@ from pathlib import Path
 from cxr_edge.errors import OutputError, SentenceIndexError
 from cxr_edge.indexes.building.workspace import Workspace
 from cxr_edge.indexes.container import CLUSTERS, DATA, MANIFEST, SCHEMA
+from cxr_edge.indexes.current import is_portable
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.manifest import read_manifest
 
@@ -31,8 +32,15 @@ def require_free(out: Path, places: list[Path], replace: bool) -> None:
     Where an interrupted build has left its folder, its own finished indexes may stand there.
 
     Raises:
-        OutputError: a place is taken, by something else than an index that may be replaced.
+        OutputError: a place is taken, by something else than an index that may be replaced; or it
+            has a name that Windows cannot hold, whatever the system is: an index is copied.
     """
+    fresh = [out.absolute(), *out.absolute().parents][:-1]
+    if odd := [path.name for path in fresh if not is_portable(path.name) and not _is_there(path)]:
+        raise OutputError(
+            f"{out} is not created: not every system can hold the name {odd[0]!r}; leave out "
+            '<>:"|?*\\, a dot or blank at the end, and the names of devices such as NUL'
+        )
     try:
         if Workspace.folder_of(out).exists():
             return
@@ -46,6 +54,13 @@ def require_free(out: Path, places: list[Path], replace: bool) -> None:
                 f"{place} is not replaced: it holds no {MANIFEST}, so it is something else; "
                 "choose another name"
             )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # no system can hold it
+        return False
 
 
 def placed(place: Path, build: str) -> SentenceIndex | None:

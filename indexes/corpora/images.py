@@ -1,7 +1,7 @@
 """Reports by image, for an index whose keys are images (the papers' retrieval baseline)."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ NO_IMAGE = "report without an image"
 IMAGE_MISSING = "image that is not there"
 OTHER_VIEW = "image of another view"
 SHORTENED = "report shortened, so that it says less than its image shows"
-_ENDINGS = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +105,31 @@ class ImageReports:
 
     def _paths(self, name: ImageName) -> list[Path]:
         """The files an image name stands for; a missing one is counted."""
-        for folder in self._folders:
-            path = folder / name.path
-            if path.is_dir():
-                return sorted(p for p in path.iterdir() if p.suffix.lower() in _ENDINGS)
-            if path.is_file():
-                return [path]
-            # Some data sets name their images without an ending.
-            for ending in _ENDINGS:
-                named = path.with_name(path.name + ending)
-                if named.is_file():
-                    return [named]
-        self.dropped[IMAGE_MISSING] += 1
-        return []
+        paths = image_files(self._folders, name.path)
+        if not paths:
+            self.dropped[IMAGE_MISSING] += 1
+        return paths
+
+
+def image_files(folders: Sequence[Path], name: str) -> list[Path]:
+    """The files that a data set's name of an image stands for; none where there is none.
+
+    Args:
+        folders: where it may be, the likeliest first.
+        name: a path from one of them, with or without its ending; a folder stands for its images.
+    """
+    for folder in folders:
+        path = folder / name
+        if path.is_dir():
+            return sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
+        if path.is_file():
+            return [path]
+        # Some data sets name their images without an ending.
+        for ending in IMAGE_ENDINGS:
+            named = path.with_name(path.name + ending)
+            if named.is_file():
+                return [named]
+    return []
 
 
 def image_reports(

@@ -76,6 +76,29 @@ def test_places_that_cannot_be_are_refused_before_any_work(tmp_path: Path) -> No
     assert {path.name for path in tmp_path.iterdir()} == {"reports.jsonl", "dangling"}
 
 
+@pytest.mark.parametrize(
+    "name", ["nul:x", "NUL", "com1.index", "ends.", "ends ", "a|b", "what?", "nul/x", "x" * 200]
+)
+def test_names_that_windows_cannot_hold_are_refused_everywhere(tmp_path: Path, name: str) -> None:
+    reports = tmp_path / "reports.jsonl"
+    reports.write_text('{"findings": "Clear lungs."}\n')
+    done = CliRunner().invoke(index, ["build", str(reports), "--out", f"{tmp_path}/{name}"])
+    assert isinstance(done.exception, OutputError)
+    assert "not every system can hold the name" in str(done.exception)
+    assert "\n" not in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
+
+
+def test_names_that_are_there_are_taken_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a:b").mkdir()
+    reports = tmp_path / "reports.jsonl"
+    reports.write_text('{"findings": "Clear lungs."}\n')
+    out = tmp_path / "a:b" / "größe"
+    done = CliRunner().invoke(index, ["build", str(reports), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert (out / "index.json").is_file()
+
+
 def test_levels_that_look_alike_have_a_place_each() -> None:
     levels = (0.0, 0.15, 0.1500001, 0.15000001)
     places = targets(Path("out"), levels)

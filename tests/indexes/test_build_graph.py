@@ -1,13 +1,24 @@
 """A graph from the build: sample pictures in, a graph that is searched or a reason why not."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from synthetic_index import synthetic_columns
 
+from cxr_edge.bundle import Bundle
 from cxr_edge.errors import CorpusError, SpaceMismatch
+from cxr_edge.indexes import writing
+from cxr_edge.indexes.building.graphing import graph_for
+from cxr_edge.indexes.building.progress import silent
+from cxr_edge.indexes.building.workspace import Workspace
 from cxr_edge.indexes.cli import index
+from cxr_edge.indexes.contents import Graph
+from cxr_edge.indexes.graph.queries import Queries
 from cxr_edge.indexes.search import SentenceIndex
 
 
@@ -53,6 +64,32 @@ def test_a_picture_counts_once(pictures: Path, tmp_path: Path) -> None:
     assert "800 of the sample pictures left out: picture that repeats" in done.stderr
     about = SentenceIndex.open(tmp_path / "out").manifest["graph"]
     assert about["refused"].startswith("400 sample queries are too few")
+
+
+def test_a_graph_is_judged_by_what_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Raw vectors beyond the range of float16 stay float32, however many they are."""
+    pytest.importorskip("hnswlib", reason="builds the plain graph")
+    monkeypatch.setattr(writing, "HALF_ABOVE", 1000)
+    rng = np.random.default_rng(3)
+    columns = synthetic_columns(1500, dimension=8)
+    columns = replace(columns, vectors=rng.normal(0, 1e5, (1500, 8)).astype(np.float32))
+    with Workspace(tmp_path / "out", {}) as work:
+        built = graph_for(
+            columns,
+            Queries(rng.normal(0, 1, (1000, 8)).astype(np.float32), "raw/1"),
+            cast(Bundle, SimpleNamespace(space="raw/1", metric="inner_product")),
+            work,
+            wanted="always",
+            threads=1,
+            memory=2**30,
+            progress=silent,
+        )
+    assert isinstance(built, Graph), built
+    manifest = {"name": "x", "unit": "sentence", "metric": "inner_product", "space": "raw/1"}
+    index = writing.write_index(tmp_path / "out", columns, manifest=manifest, graph=built)
+    assert index.vectors.dtype == np.float32
 
 
 def test_no_sample_pictures_no_graph(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from cxr_edge.errors import OutputError, SentenceIndexError
 from cxr_edge.indexes.current import (
     CURRENT,
     Versions,
-    is_portable,
+    is_version,
     publish,
     read_versions,
     rollback,
@@ -122,12 +122,12 @@ def test_an_index_with_a_pointer_in_it_is_refused(versions: list[Path]) -> None:
      "a\n", ".hidden", "CURRENT", "current", "x" * 121],
 )  # fmt: skip
 def test_names_that_some_system_cannot_hold(name: str) -> None:
-    assert not is_portable(name)
+    assert not is_version(name)
 
 
 @pytest.mark.parametrize("name", ["2026-11", "v1.2", "0.15", "console", "com10", "Größe", "a b"])
 def test_names_that_every_system_can_hold(name: str) -> None:
-    assert is_portable(name)
+    assert is_version(name)
     assert not PureWindowsPath(name).is_reserved()
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
 from cxr_edge.bundle import Bundle
-from cxr_edge.errors import CorpusError, CxrEdgeError, SpaceMismatch
+from cxr_edge.errors import CorpusError, CxrEdgeError, OutputError, SpaceMismatch
 from cxr_edge.indexes.building.encoding import embed
+from cxr_edge.indexes.cli import index
 from cxr_edge.indexes.contents import Graph
 from cxr_edge.indexes.corpora import CorpusOptions, open_corpus
 from cxr_edge.indexes.graph import base
@@ -115,6 +117,42 @@ def test_real_pictures_find_real_sentences(
     best = scan(sentences, unseen, 10).rows
     shares = [len(set(a) & set(b)) / 10 for a, b in zip(found, best, strict=True)]
     assert np.mean(shares) >= 0.98  # of a hundred pictures: two standard errors below 0.99
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(index, ["encode", *map(str, arguments), "--threads", "1"])
+
+
+def test_pictures_are_encoded_once(bundle: Bundle, shared_data: Path, tmp_path: Path) -> None:
+    """The file of ``cxr-index encode`` is what ``--queries`` would have made of the folder."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for path in sorted((shared_data / "openi" / "images").glob("*.jpg"))[:4]:
+        shutil.copy(path, pictures)
+    (pictures / "broken.dcm").write_bytes(bytes(200))
+    done = run(pictures, "--out", tmp_path / "queries.npz", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    direct = read_queries(pictures, bundle)
+    assert (told["pictures"], told["space"]) == (len(direct.vectors), bundle.space)
+    assert told["left_out"] == dict(direct.left_out)
+    np.testing.assert_allclose(
+        read_queries(tmp_path / "queries.npz", bundle).vectors, direct.vectors, atol=1e-6
+    )
+    again = run(pictures, "--out", tmp_path / "queries.npz")
+    assert isinstance(again.exception, OutputError)
+    assert "exists" in str(again.exception)
+
+
+def test_encoding_says_before_the_work_where_it_cannot_write(tmp_path: Path) -> None:
+    done = run(tmp_path, "--out", tmp_path / "none" / "queries.npz")
+    assert isinstance(done.exception, OutputError)
+    done = run(tmp_path, "--out", tmp_path / "queries.npy")
+    assert done.exit_code == 2
+    assert "has to end in .npz" in done.output
+    done = run(tmp_path, "--out", tmp_path / "queries.npz")
+    assert isinstance(done.exception, CorpusError)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_folder_is_said(bundle: Bundle, tmp_path: Path) -> None:

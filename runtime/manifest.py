@@ -9,6 +9,7 @@ written under a temporary name and renamed into place: it is there whole, or not
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -62,6 +63,11 @@ def read_manifest(
             raw = stream.read(_MANIFEST_LIMIT + 1)
     except OSError as problem:
         reason = problem.strerror or "it cannot be read"
+        if not os.path.lexists(directory) and (left := _left_aside(directory.absolute(), filename)):
+            raise error(
+                f"no {kind} at {directory}: its replacement was cut short and the older one is at "
+                f"{left[-1]}; move it back, or give the command that replaces it again"
+            ) from None
         raise error(
             f"no {kind} at {directory}: {filename}: {reason}; give the directory that holds it"
         ) from None
@@ -186,6 +192,7 @@ def require_place(out: Path, filename: str, *, replace: bool) -> None:
         OutputError: ``out`` exists, or is something else than what may be replaced.
     """
     out = out.absolute()
+    put_back(out, filename)
     if out.exists() and not replace:
         raise OutputError(f"{out} exists; remove it or choose another name")
     if out.exists() and not (out / filename).is_file():
@@ -193,6 +200,44 @@ def require_place(out: Path, filename: str, *, replace: bool) -> None:
             f"{out} is not replaced: it holds no {filename}, so it is something else; "
             "choose another name"
         )
+
+
+def put_back(out: Path, filename: str) -> None:
+    """Undo a replacement that was killed half-way: the older directory goes back to its place.
+
+    Args:
+        out: the directory that was replaced; nothing is done where it is there.
+        filename: name of the manifest in it.
+
+    Raises:
+        OutputError: the disk refuses.
+    """
+    out = out.absolute()
+    if os.path.lexists(out):
+        return
+    for left in _left_aside(out, filename)[-1:]:
+        try:
+            os.rename(left, out)
+            left.parent.rmdir()
+            sync_directory(out.parent)
+        except OSError as problem:
+            raise OutputError(f"cannot move {left} back to {out}: {problem.strerror}") from None
+
+
+def _asides(out: Path) -> list[Path]:
+    """Folders in which replacements of ``out`` have put an older one, the latest last."""
+    form = re.compile(rf"\.{re.escape(out.name)}\.\w{{8}}\.old")
+    try:
+        found = [path for path in out.parent.iterdir() if form.fullmatch(path.name)]
+        return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+    except OSError:
+        return []
+
+
+def _left_aside(out: Path, filename: str) -> list[Path]:
+    """Whole older directories that replacements of ``out`` have put aside, the latest last."""
+    olds = [aside / out.name for aside in _asides(out)]
+    return [old for old in olds if (old / filename).is_file()]
 
 
 def _parts(content: Iterable[bytes] | bytes | Path) -> Iterable[bytes]:
@@ -220,7 +265,8 @@ def _write_file(path: Path, content: Iterable[bytes] | bytes | Path) -> dict[str
 
 def _move_into_place(building: Path, out: Path) -> None:
     # A directory cannot be renamed over a full one, so an older one steps aside first. A crash
-    # between the two renames leaves the older one whole under its temporary name.
+    # between the two renames leaves the older one whole under its temporary name; ``put_back``
+    # finds it there, and whoever opens ``out`` before that is told where it is.
     if out.exists():
         aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
         os.rename(out, aside / out.name)
@@ -229,7 +275,8 @@ def _move_into_place(building: Path, out: Path) -> None:
         except OSError:
             os.rename(aside / out.name, out)
             raise
-        shutil.rmtree(aside, ignore_errors=True)
+        for one in _asides(out):  # this one, and what killed replacements have left
+            shutil.rmtree(one, ignore_errors=True)
     else:
         os.rename(building, out)
     sync_directory(out.parent)

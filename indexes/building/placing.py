@@ -10,7 +10,7 @@ from cxr_edge.indexes.building.workspace import Workspace
 from cxr_edge.indexes.container import CLUSTERS, DATA, MANIFEST, SCHEMA
 from cxr_edge.indexes.current import is_portable
 from cxr_edge.indexes.search import SentenceIndex
-from cxr_edge.manifest import read_manifest
+from cxr_edge.manifest import put_back, read_manifest
 
 
 def targets(out: Path, levels: tuple[float, ...]) -> dict[float, Path]:
@@ -41,6 +41,8 @@ def require_free(out: Path, places: list[Path], replace: bool) -> None:
             f"{out} is not created: not every system can hold the name {odd[0]!r}; leave out "
             '<>:"|?*\\, a dot or blank at the end, and the names of devices such as NUL'
         )
+    for place in places:
+        put_back(place, MANIFEST)
     try:
         if Workspace.folder_of(out).exists():
             return

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from cxr_edge.bundle import Bundle
-from cxr_edge.engines.tensorrt_build import Plan, build
+from cxr_edge.engines import axes_of, precision_of
+from cxr_edge.engines.cuda_device import Device, Gpu
+from cxr_edge.engines.resident import Resident
+from cxr_edge.engines.tensorrt_build import DEFAULT, Options, Plan, build
 from cxr_edge.engines.tensorrt_cache import look_up, store
-from cxr_edge.engines.tensorrt_device import Device, Gpu
 from cxr_edge.engines.tensorrt_engine import plan_key
 from cxr_edge.engines.tensorrt_library import FAMILIES, library
 from cxr_edge.errors import BundleError
@@ -36,7 +38,14 @@ class Built:
         return {**vars(self), "plan": str(self.plan)}
 
 
-def build_ahead(engine: str, bundle: Bundle, out: Path) -> list[Built]:
+def build_ahead(
+    engine: str,
+    bundle: Bundle,
+    out: Path,
+    *,
+    resident: Resident | None = None,
+    options: Options = DEFAULT,
+) -> list[Built]:
     """Build the plan of every network that ``out`` does not hold yet.
 
     Args:
@@ -44,6 +53,8 @@ def build_ahead(engine: str, bundle: Bundle, out: Path) -> list[Built]:
             which needs none.
         bundle: its files are checked.
         out: folder of the cache.
+        resident: rows among which the image network is to search as well, as ``Pipeline`` has it.
+        options: what else the plans are to run on; ``tensorrt`` only.
 
     Returns:
         One entry per network, by role.
@@ -62,12 +73,15 @@ def build_ahead(engine: str, bundle: Bundle, out: Path) -> list[Built]:
     for role, precision in stated.items():
         network = bundle.network(role)
         model = bundle.read(network.file)
+        if role == "image" and resident is not None:
+            model += resident.addition()
         weights = {network.data: bundle.read(network.data)} if network.data else {}
-        key = plan_key(family, trt.__version__, model, weights, gpu)
+        axes = axes_of(bundle)
+        key = plan_key(family, trt.__version__, model, weights, gpu, axes, options)
         found = look_up(out, key)
         path, layers = out / f"{key.stem}.plan", {}
         if found.state != "hit":
-            plan = build(family, model, weights)
+            plan = build(family, model, weights, axes, options)
             _require_precision(role, precision, plan)
             layers = plan.types
             store(out, key, plan.content, layers)
@@ -76,8 +90,8 @@ def build_ahead(engine: str, bundle: Bundle, out: Path) -> list[Built]:
 
 
 def _precision(bundle: Bundle, role: str) -> str:
-    """What the bundle says a network computes in; older bundles say it once for all."""
-    precision = str(bundle.manifest["networks"][role].get("precision", bundle.precision))
+    """What the bundle says a network computes in, which has to be for a GPU."""
+    precision = precision_of(bundle, role)
     if precision == "int8":
         raise BundleError(
             f"the {role} network of {bundle.name} is in INT8, which is for processors; export the "

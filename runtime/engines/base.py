@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ from cxr_edge.engines.packages import Need
 Arrays = Mapping[str, NDArray[Any]]
 Weights = Mapping[str, bytes]
 """Content of the files in which a large ONNX graph keeps its weights, by the names it gives."""
+Axes = Mapping[str, tuple[int, int, int]]
+"""Sizes of open axes behind the batch, by the axis' name: least, usual, most."""
+NONE: Mapping[str, Any] = MappingProxyType({})
+"""No weights outside, nothing resident, no sizes known."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,17 @@ class EngineModule(Protocol):
         """Answer without loading a network and without raising."""
         ...
 
-    def load(self, model: bytes, threads: int, weights: Weights) -> Engine:
-        """Load an ONNX graph and the weights that it keeps outside, which may be none.
+    def load(
+        self, model: bytes, threads: int, weights: Weights, resident: Arrays, axes: Axes
+    ) -> Engine:
+        """Load an ONNX graph.
+
+        Args:
+            model: the graph.
+            threads: processors to use.
+            weights: the files in which it keeps weights, which may be none.
+            resident: inputs that go to the device once; ``run`` takes the others.
+            axes: for engines that are built for certain sizes.
 
         Raises:
             EngineUnavailable: the engine cannot run here.

@@ -9,12 +9,11 @@ network is captured as a CUDA graph and replayed. Precision is that of the bundl
 
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
 
-from cxr_edge.engines.base import Arrays, EngineInfo, Probe, Weights
+from cxr_edge.engines.base import NONE, Arrays, Axes, EngineInfo, Probe, Weights
 from cxr_edge.engines.packages import Need, both_runtimes, package, present
 from cxr_edge.errors import BundleError, EngineUnavailable
 
@@ -101,7 +100,8 @@ def probe() -> Probe:
 class _CudaSession:
     """A session on the GPU that keeps to the protocol of ``Engine``."""
 
-    def __init__(self, model: bytes, threads: int, weights: Weights) -> None:
+    def __init__(self, model: bytes, threads: int, weights: Weights, resident: Arrays) -> None:
+        from cxr_edge.engines.cuda_device import Device
         from cxr_edge.engines.onnxruntime_binding import BoundSession
         from cxr_edge.engines.onnxruntime_session import open_session, runtime
 
@@ -115,7 +115,10 @@ class _CudaSession:
             # The library refuses to capture a network with a node it leaves to the processor.
             session = open_session(ort, model, weights, threads, [(PROVIDER, plain)])
             capture = False
-        self._bound = BoundSession(ort, session, "cuda", capture=capture)
+        self._device = Device()
+        self._bound = BoundSession(
+            ort, session, "cuda", capture=capture, resident=resident, staging=self._device.pinned
+        )
         self.info = EngineInfo("cuda", f"onnxruntime-gpu {ort.__version__}", PROVIDER, threads)
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
@@ -130,13 +133,20 @@ class _CudaSession:
 
     def close(self) -> None:
         vars(self).pop("_bound", None)  # a second close does nothing
+        self._device.close()
 
 
-def load(model: bytes, threads: int, weights: Weights = MappingProxyType({})) -> _CudaSession:
-    """Load an ONNX graph on the first GPU, with the weights that it keeps outside.
+def load(
+    model: bytes,
+    threads: int,
+    weights: Weights = NONE,
+    resident: Arrays = NONE,
+    _axes: Axes = NONE,
+) -> _CudaSession:
+    """Load an ONNX graph on the first GPU; see ``EngineModule``.
 
     Raises:
         EngineUnavailable: the library does not import, or it took another provider.
         BundleError: the graph is not one it can load.
     """
-    return _CudaSession(model, threads, weights)
+    return _CudaSession(model, threads, weights, resident)

@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from cxr_edge.engines.base import Arrays, EngineInfo, Probe, Weights
+from cxr_edge.engines.base import NONE, Arrays, Axes, EngineInfo, Probe, Weights
 from cxr_edge.engines.packages import Need, package
 from cxr_edge.errors import BundleError, EngineUnavailable
 
@@ -74,8 +74,9 @@ def _reason(problem: Exception) -> str:
 class _Compiled:
     """A compiled network with one request, which keeps to the protocol of ``Engine``."""
 
-    def __init__(self, model: bytes, threads: int, weights: Weights) -> None:
+    def __init__(self, model: bytes, threads: int, weights: Weights, resident: Arrays) -> None:
         openvino = _library()
+        self._resident = dict(resident)
         core = openvino.Core()
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",
@@ -100,7 +101,7 @@ class _Compiled:
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         try:
-            self._request.infer(dict(inputs), share_inputs=True)
+            self._request.infer({**self._resident, **inputs}, share_inputs=True)
             # Copies: the request writes its next answer into the same memory.
             return {
                 name: self._request.get_output_tensor(place).data.copy()
@@ -113,6 +114,7 @@ class _Compiled:
 
     def close(self) -> None:
         vars(self).pop("_request", None)  # a second close does nothing
+        vars(self).pop("_resident", None)
 
 
 def _read(core: "Core", model: bytes, weights: Weights) -> "Model":
@@ -141,11 +143,17 @@ def _keep_reductions_apart(network: "Model") -> None:
         network.add_outputs([op.output(0) for op in reductions])
 
 
-def load(model: bytes, threads: int, weights: Weights = MappingProxyType({})) -> _Compiled:
-    """Compile an ONNX graph for ``threads`` processors, with the weights that it keeps outside.
+def load(
+    model: bytes,
+    threads: int,
+    weights: Weights = NONE,
+    resident: Arrays = NONE,
+    _axes: Axes = NONE,
+) -> _Compiled:
+    """Compile an ONNX graph for ``threads`` processors; see ``EngineModule``.
 
     Raises:
         EngineUnavailable: the library does not import or computes in another precision.
         BundleError: the graph is not one it can load.
     """
-    return _Compiled(model, threads, weights)
+    return _Compiled(model, threads, weights, resident)

@@ -5,10 +5,9 @@
 
 import os
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cxr_edge.engines.base import Probe, Weights
+from cxr_edge.engines.base import NONE, Arrays, Axes, Probe, Weights
 from cxr_edge.engines.packages import Need, package, present
 from cxr_edge.engines.tensorrt_library import TENSORRT, Family
 
@@ -29,8 +28,8 @@ def needs(family: Family = TENSORRT) -> list[Need]:
 
 
 def _driver() -> Need:
+    from cxr_edge.engines.cuda_device import LIBRARY
     from cxr_edge.engines.libraries import locate, version_of
-    from cxr_edge.engines.tensorrt_device import LIBRARY
 
     place = locate(LIBRARY)
     if place is None:
@@ -50,7 +49,13 @@ def probe(family: Family = TENSORRT) -> Probe:
     return ask(_PROGRAM, family.engine, str(_NETWORK))
 
 
-def load(model: bytes, threads: int, weights: Weights = MappingProxyType({})) -> "Running":
+def load(
+    model: bytes,
+    threads: int,
+    weights: Weights = NONE,
+    resident: Arrays = NONE,
+    axes: Axes = NONE,
+) -> "Running":
     """Load a network on the first GPU, from the cache of plans or built first.
 
     Raises:
@@ -60,4 +65,4 @@ def load(model: bytes, threads: int, weights: Weights = MappingProxyType({})) ->
     """
     from cxr_edge.engines.tensorrt_engine import load as load_with
 
-    return load_with(TENSORRT, model, threads, weights)
+    return load_with(TENSORRT, model, threads, weights, resident, axes)

@@ -6,21 +6,62 @@ Networks are strongly typed: every precision is that of the graph, and no builde
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import MappingProxyType, ModuleType
+from typing import Any, Literal
 
-from cxr_edge.engines.base import Weights
+from cxr_edge.engines.base import NONE, Axes, Weights
+from cxr_edge.engines.cuda_device import Gpu
+from cxr_edge.engines.resident import PREFIX
 from cxr_edge.engines.tensorrt_library import Family, library, logger
 from cxr_edge.errors import BundleError, EngineUnavailable
 
-BATCH = (1, 8, 64)
-"""Rows of an optimization profile: fewest, those it is tuned for, most."""
+BATCHES = ((1, 1, 1), (2, 8, 8), (9, 64, 64))
+"""Rows of each optimization profile: fewest, those it is tuned for, most."""
 
-LENGTHS = {"length": (1, 128, 512), "rows": (1, 49, 1024)}
-"""The same of further axes, by name: tokens of a text, places of a picture's grid."""
+LENGTHS: Axes = MappingProxyType({"length": (1, 128, 512), "rows": (1, 49, 1024)})
+"""The same of further axes, by name, where the bundle does not say: tokens of a text, places of a
+picture's grid."""
 
-FLAGS = ("strongly-typed", "no-tf32")
-"""How every plan is built; part of the cache's key."""
+
+@dataclass(frozen=True)
+class Options:
+    """On what else than this version and this chip a plan is to run; it may run slower for it."""
+
+    later_versions: bool = False
+    """Later versions of the library with the same first number."""
+    hardware: Literal["", "same-capability", "ampere-plus"] = ""
+    """GPUs of the same compute capability, or all from Ampere on."""
+
+    @property
+    def flags(self) -> list[str]:
+        """How the builder is set; part of the cache's key."""
+        chosen = ["later-versions"] if self.later_versions else []
+        return ["strongly-typed", "no-tf32", *chosen, *([self.hardware] if self.hardware else [])]
+
+    def device(self, gpu: Gpu) -> str:
+        """The GPUs that a plan built on this one runs on; part of the cache's key."""
+        if self.hardware == "ampere-plus":
+            return "compute capability 8.0 or later"
+        if self.hardware:
+            return f"compute capability {gpu.capability}"
+        return f"{gpu.name} {gpu.capability}"
+
+    def version(self, exact: str) -> str:
+        """The versions of the library that take a plan built by one; part of the cache's key."""
+        return f"{exact.partition('.')[0]}.x" if self.later_versions else exact
+
+
+DEFAULT = Options()
+OFFERED = (
+    DEFAULT,
+    *(
+        Options(later, hardware)
+        for later in (False, True)
+        for hardware in ("", "same-capability", "ampere-plus")
+        if later or hardware
+    ),
+)
+"""All there are, the one that is built unless told otherwise first."""
 
 _PRODUCTS = ("CONVOLUTION", "DECONVOLUTION", "MATRIX_MULTIPLY", "EINSUM")
 _DELICATE = ("NORMALIZATION", "SOFTMAX")
@@ -44,16 +85,25 @@ class Plan:
         return "fp16" if any("HALF" in self.types.get(kind, {}) for kind in _PRODUCTS) else "fp32"
 
 
-def build(family: Family, model: bytes, weights: Weights) -> Plan:
+def build(
+    family: Family,
+    model: bytes,
+    weights: Weights,
+    axes: Axes = NONE,
+    options: Options = DEFAULT,
+) -> Plan:
     """Build a plan for the family's targets or, where it has none, for the GPU that is here.
 
     Args:
         family: the library.
         model: the ONNX graph; the batch is the first axis of every input.
         weights: the files in which a large graph keeps its weights, by the names it gives.
+        axes: sizes of open axes behind the batch.
+        options: what else the plan is to run on.
 
     Raises:
-        EngineUnavailable: the library is missing, or finds no GPU that it needs.
+        EngineUnavailable: the library is missing, finds no GPU that it needs, or has no such
+            options.
         BundleError: it cannot read the graph or build it, or the graph mixes precisions where it
             must not.
     """
@@ -85,7 +135,9 @@ def build(family: Family, model: bytes, weights: Weights) -> Plan:
         config.num_compute_capabilities = len(family.targets)
         for place, chip in enumerate(family.targets):
             config.set_compute_capability(getattr(trt.ComputeCapability, chip), place)
-    _add_profile(builder, network, config)
+    _set_options(trt, family, config, options)
+    for batch in BATCHES:
+        _add_profile(builder, network, config, {"batch": batch, **LENGTHS, **axes})
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise BundleError(
@@ -107,29 +159,46 @@ def _parse(parser: Any, model: bytes, weights: Weights) -> bool:  # noqa: ANN401
         return bool(parser.parse(model, str(Path(folder, "graph.onnx"))))
 
 
-def _add_profile(builder: Any, network: Any, config: Any) -> None:  # noqa: ANN401
-    """One optimization profile that covers every axis the graph leaves open."""
+def _set_options(trt: ModuleType, family: Family, config: Any, options: Options) -> None:  # noqa: ANN401
+    if options != DEFAULT and family.targets:
+        raise EngineUnavailable(
+            f"plans of {family.engine} are for {', '.join(family.targets)} and one version of the "
+            "library; leave the further options out"
+        )
+    if options.later_versions:
+        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+    if options.hardware:
+        level = options.hardware.upper().replace("-", "_").replace("SAME", "SAME_COMPUTE")
+        config.hardware_compatibility_level = getattr(trt.HardwareCompatibilityLevel, level)
+
+
+def ranges(axes: Axes) -> dict[str, list[int]]:
+    """All sizes for which a plan is built, plainly; part of the cache's key."""
+    batches = {f"batch {number}": list(sizes) for number, sizes in enumerate(BATCHES)}
+    return {**batches, **{name: list(sizes) for name, sizes in {**LENGTHS, **axes}.items()}}
+
+
+def _add_profile(builder: Any, network: Any, config: Any, sizes: Axes) -> None:  # noqa: ANN401
+    """An optimization profile that covers every axis the graph leaves open."""
     profile = builder.create_optimization_profile()
     for place in range(network.num_inputs):
         tensor = network.get_input(place)
-        ranges = [
-            (size, size, size) if size >= 0 else _range(tensor, axis)
+        spans = [
+            (size, size, size) if size >= 0 else _span(tensor, axis, sizes)
             for axis, size in enumerate(tensor.shape)
         ]
-        profile.set_shape(tensor.name, *zip(*ranges, strict=True))
+        profile.set_shape(tensor.name, *zip(*spans, strict=True))
     config.add_optimization_profile(profile)
 
 
-def _range(tensor: Any, axis: int) -> tuple[int, int, int]:  # noqa: ANN401
-    if axis == 0:
-        return BATCH
-    name = tensor.get_dimension_name(axis)
-    if name not in LENGTHS:
+def _span(tensor: Any, axis: int, sizes: Axes) -> tuple[int, int, int]:  # noqa: ANN401
+    name = tensor.get_dimension_name(axis) if axis else "batch"
+    if name not in sizes:
         raise BundleError(
             f"input {tensor.name} has an open axis {axis} called {name!r}, expected one of "
-            f"{', '.join(LENGTHS)}; use --engine cpu"
+            f"{', '.join(list(sizes)[1:])}; use --engine cpu"
         )
-    return LENGTHS[name]
+    return sizes[name]
 
 
 def layer_types(trt: ModuleType, network: Any) -> dict[str, dict[str, int]]:  # noqa: ANN401
@@ -138,7 +207,8 @@ def layer_types(trt: ModuleType, network: Any) -> dict[str, dict[str, int]]:  # 
     for place in range(network.num_layers):
         layer = network.get_layer(place)
         kind = layer.type.name
-        if kind in _PRODUCTS + _DELICATE:
+        # The search's one product is in half precision whatever the encoder's are.
+        if kind in _PRODUCTS + _DELICATE and not layer.name.startswith(PREFIX):
             counts = found.setdefault(kind, {})
             name = layer.get_input(0).dtype.name
             counts[name] = counts.get(name, 0) + 1

@@ -48,7 +48,7 @@ class PlanKey:
     @property
     def stem(self) -> str:
         """File name of the plan without its ending: the same for every version of the library."""
-        parts = [self.backend, self.model, self.device]
+        parts = [self.backend, self.model, self.device, *self.flags]
         return f"{self.backend}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
 
 

@@ -27,8 +27,8 @@ def main(engine: str, model: str) -> None:
     import numpy as np
 
     from cxr_edge.engines.cuda_child import RIGHT
+    from cxr_edge.engines.cuda_device import Device
     from cxr_edge.engines.tensorrt_build import build
-    from cxr_edge.engines.tensorrt_device import Device
     from cxr_edge.engines.tensorrt_engine import Running
     from cxr_edge.engines.tensorrt_library import FAMILIES, library
     from cxr_edge.errors import CxrEdgeError

@@ -8,16 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.engines.base import Arrays, EngineInfo, Weights
-from cxr_edge.engines.tensorrt_build import BATCH, FLAGS, LENGTHS, build
+from cxr_edge.engines.base import NONE, Arrays, Axes, EngineInfo, Weights
+from cxr_edge.engines.cuda_device import Device, Gpu
+from cxr_edge.engines.tensorrt_build import BATCHES, DEFAULT, OFFERED, Options, build, ranges
 from cxr_edge.engines.tensorrt_cache import PlanKey, default_folder, hashes, look_up, store
-from cxr_edge.engines.tensorrt_device import Device, Gpu
+from cxr_edge.engines.tensorrt_context import Profile
 from cxr_edge.engines.tensorrt_library import Family, library, logger
 from cxr_edge.errors import BundleError, EngineUnavailable
 
+MOST = BATCHES[-1][2]
+
 
 def plan_key(
-    family: Family, version: str, model: bytes, weights: Weights, gpu: Gpu | None
+    family: Family,
+    version: str,
+    model: bytes,
+    weights: Weights,
+    gpu: Gpu | None,
+    axes: Axes = NONE,
+    options: Options = DEFAULT,
 ) -> PlanKey:
     """What a plan of a network depends on.
 
@@ -27,34 +36,43 @@ def plan_key(
         model: the ONNX graph.
         weights: the files outside of it.
         gpu: the one that is here; plans for several targets do not depend on it.
+        axes: lengths that open axes may have, see ``tensorrt_build.ranges``.
+        options: how the plan is built.
     """
     digest, outside = hashes(model, weights)
     bound = gpu if gpu is not None and not family.targets else None
     return PlanKey(
         backend=family.module,
-        version=version,
+        version=options.version(version),
         model=digest,
         weights=outside,
-        profiles={name: list(sizes) for name, sizes in {"batch": BATCH, **LENGTHS}.items()},
-        flags=list(FLAGS),
-        device=f"{bound.name} {bound.capability}" if bound else " ".join(family.targets),
-        driver=bound.driver if bound else None,
+        profiles=ranges(axes),
+        flags=options.flags,
+        device=options.device(bound) if bound else " ".join(family.targets),
+        driver=bound.driver if bound and not options.hardware else None,
         system=f"{platform.system()} {platform.machine()}",
     )
 
 
-def cached_plan(family: Family, model: bytes, weights: Weights, gpu: Gpu, folder: Path) -> bytes:
+def cached_plan(
+    family: Family, model: bytes, weights: Weights, gpu: Gpu, folder: Path, axes: Axes
+) -> bytes:
     """The plan of a network, built and kept where the cache has none that may be used.
+
+    One that was built ahead to run on further versions or chips is taken as well.
 
     Raises:
         EngineUnavailable, BundleError: see ``build``.
         OutputError: it cannot be kept.
     """
-    key = plan_key(family, library(family).__version__, model, weights, gpu)
-    found = look_up(folder, key)
-    if found.plan is not None:
-        return found.plan
-    plan = build(family, model, weights)
+    version = library(family).__version__
+    for options in OFFERED:
+        key = plan_key(family, version, model, weights, gpu, axes, options)
+        found = look_up(folder, key)
+        if found.plan is not None:
+            return found.plan
+    key = plan_key(family, version, model, weights, gpu, axes)
+    plan = build(family, model, weights, axes)
     store(folder, key, plan.content, plan.types)
     return plan.content
 
@@ -62,7 +80,9 @@ def cached_plan(family: Family, model: bytes, weights: Weights, gpu: Gpu, folder
 class Running:
     """A loaded plan with its buffers on the GPU, which keeps to the protocol of ``Engine``."""
 
-    def __init__(self, family: Family, device: Device, plan: bytes, threads: int) -> None:
+    def __init__(
+        self, family: Family, device: Device, plan: bytes, threads: int, resident: Arrays = NONE
+    ) -> None:
         """Load a plan that this program built.
 
         Raises:
@@ -74,20 +94,64 @@ class Running:
         self._family, self._device, self._trt = family, device, trt
         self._complaints = complaints
         runtime = trt.Runtime(log)
+        if hasattr(runtime, "engine_host_code_allowed"):
+            # A plan for later versions brings a part of the library; ours are checked before.
+            runtime.engine_host_code_allowed = True
         _require_valid(family, trt, runtime, plan, device.gpu)
         self._engine = runtime.deserialize_cuda_engine(plan)
-        self._context = self._engine and self._engine.create_execution_context()
-        if not self._context:
-            raise EngineUnavailable(
-                f"{family.engine} cannot load the network on {device.gpu.name}: "
-                f"{complaints.reason()}; try --engine cuda or cpu"
-            )
+        if not self._engine:
+            raise self._failed("loading the network")
         names = [self._engine.get_tensor_name(k) for k in range(self._engine.num_io_tensors)]
-        modes = {name: self._engine.get_tensor_mode(name) for name in names}
-        self._inputs = [name for name in names if modes[name] == trt.TensorIOMode.INPUT]
-        self._outputs = [name for name in names if modes[name] == trt.TensorIOMode.OUTPUT]
+        self._types = {name: self._type(name) for name in names if name not in resident}
+        modes = {name: self._engine.get_tensor_mode(name) for name in self._types}
+        self._inputs = [name for name in modes if modes[name] == trt.TensorIOMode.INPUT]
+        self._outputs = [name for name in modes if modes[name] == trt.TensorIOMode.OUTPUT]
+        self._resident: dict[str, int] = {}
+        for name, array in resident.items():
+            self._resident[name] = device.buffer(name, array.nbytes)
+            device.upload(self._resident[name], np.ascontiguousarray(array))
+            device.wait()
+        self._profiles: dict[int, Profile] = {0: self._profile(0)}
         self.info = EngineInfo(
             family.engine, f"{family.package} {trt.__version__}", device.gpu.name, threads
+        )
+
+    def _profile(self, number: int) -> Profile:
+        # TensorRT for RTX records CUDA graphs itself, see `_context`.
+        own = number == 0 and not hasattr(self._trt, "CudaGraphStrategy")
+        return Profile(
+            self._device,
+            number,
+            self._types,
+            self._resident,
+            self._context,
+            capture=own,
+            complain=self._failed,
+        )
+
+    def _context(self, profile: int) -> Any:  # noqa: ANN401
+        """An execution context that is set to a profile."""
+        trt = self._trt
+        if hasattr(trt, "CudaGraphStrategy"):
+            config = self._engine.create_runtime_config()
+            config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+            # Kernels for the shapes at hand are compiled before the first run, not beside it.
+            kernels = trt.DynamicShapesKernelSpecializationStrategy
+            config.dynamic_shapes_kernel_specialization_strategy = kernels.EAGER
+            context = self._engine.create_execution_context(config)
+        else:
+            context = self._engine.create_execution_context()
+        if not context:
+            raise self._failed("preparing the network")
+        if profile and not context.set_optimization_profile_async(profile, self._device.stream):
+            raise self._failed("preparing the network")
+        self._device.wait()
+        return context
+
+    def _failed(self, doing: str) -> EngineUnavailable:
+        return EngineUnavailable(
+            f"engine {self._family.engine} failed while {doing} on {self._device.gpu.name}: "
+            f"{self._complaints.reason()}; try --engine cuda or cpu"
         )
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
@@ -104,49 +168,28 @@ class Running:
         rows = {len(array) for array in inputs.values()}
         if len(rows) != 1:
             raise BundleError(f"the inputs have {sorted(rows)} rows, expected one number")
+        for name, array in inputs.items():
+            if array.dtype != self._types[name]:
+                raise BundleError(f"input {name} is {array.dtype}, expected {self._types[name]}")
+        self._complaints.clear()
+        self._device.enter()
         (count,) = rows
-        # The profile ends at a batch of 64; more go through in parts.
+        # The last profile ends at a batch of 64; more go through in parts.
         parts = [
-            self._part({name: array[start : start + BATCH[2]] for name, array in inputs.items()})
-            for start in range(0, max(count, 1), BATCH[2])
+            self._part({name: array[start : start + MOST] for name, array in inputs.items()})
+            for start in range(0, max(count, 1), MOST)
         ]
+        if len(parts) == 1:
+            return {name: parts[0][name] for name in self._outputs}
         return {name: np.concatenate([part[name] for part in parts]) for name in self._outputs}
 
     def _part(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        self._complaints.clear()
-        self._device.enter()
-        kept = []  # until the copies are done
-        for name, array in inputs.items():
-            wanted = self._type(name)
-            if array.dtype != wanted:
-                raise BundleError(f"input {name} is {array.dtype}, expected {wanted}")
-            if not self._context.set_input_shape(name, array.shape):
-                raise BundleError(
-                    f"the network does not run on its input: {name} of shape {array.shape} is "
-                    "outside of the plan's profile; try --engine cuda or cpu"
-                )
-            kept.append(np.ascontiguousarray(array))
-            address = self._device.buffer(name, array.nbytes)
-            self._context.set_tensor_address(name, address)
-            self._device.upload(address, kept[-1])
-        shapes: dict[str, tuple[int, ...]] = {}
-        for name in self._outputs:
-            shapes[name] = shape = tuple(self._context.get_tensor_shape(name))
-            if min(shape, default=0) < 0:
-                raise BundleError(f"output {name} has no shape before the network has run")
-            size = int(np.prod(shape)) * self._type(name).itemsize
-            self._context.set_tensor_address(name, self._device.buffer(name, size))
-        if not self._context.execute_async_v3(self._device.stream):
-            raise EngineUnavailable(
-                f"engine {self._family.engine} failed while running: "
-                f"{self._complaints.reason()}; try --engine cpu"
-            )
-        outputs = {
-            name: self._device.download(self._device.buffer(name, 0), shape, self._type(name))
-            for name, shape in shapes.items()
-        }
-        self._device.wait()
-        return outputs
+        count = len(next(iter(inputs.values())))
+        number = next((k for k, (_, _, most) in enumerate(BATCHES) if count <= most), 0)
+        number = min(number, self._engine.num_optimization_profiles - 1)
+        if number not in self._profiles:
+            self._profiles[number] = self._profile(number)
+        return self._profiles[number].run(inputs)
 
     def _type(self, name: str) -> np.dtype[Any]:
         kind: np.dtype[Any] = np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name)))
@@ -154,7 +197,8 @@ class Running:
 
     def close(self) -> None:
         """Give the GPU's memory back; a second close does nothing."""
-        vars(self).pop("_context", None)  # before the engine it came from
+        for profile in vars(self).pop("_profiles", {}).values():
+            profile.close()  # before the engine their contexts came from
         vars(self).pop("_engine", None)
         self._device.close()
 
@@ -179,7 +223,9 @@ def _require_valid(
         )
 
 
-def load(family: Family, model: bytes, threads: int, weights: Weights) -> Running:
+def load(
+    family: Family, model: bytes, threads: int, weights: Weights, resident: Arrays, axes: Axes
+) -> Running:
     """Load a network on the first GPU, from the cache or built first, which takes its time.
 
     Raises:
@@ -190,8 +236,8 @@ def load(family: Family, model: bytes, threads: int, weights: Weights) -> Runnin
     library(family)
     device = Device()
     try:
-        plan = cached_plan(family, model, weights, device.gpu, default_folder())
-        return Running(family, device, plan, threads)
+        plan = cached_plan(family, model, weights, device.gpu, default_folder(), axes)
+        return Running(family, device, plan, threads, resident)
     except BaseException:
         device.close()
         raise

@@ -1,10 +1,9 @@
 """TensorRT for RTX on an NVIDIA GPU: the interface of TensorRT, plans for several chips."""
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cxr_edge.engines import tensorrt
-from cxr_edge.engines.base import Probe, Weights
+from cxr_edge.engines.base import NONE, Arrays, Axes, Probe, Weights
 from cxr_edge.engines.packages import Need
 from cxr_edge.engines.tensorrt_library import TENSORRT_RTX
 
@@ -22,8 +21,14 @@ def probe() -> Probe:
     return tensorrt.probe(TENSORRT_RTX)
 
 
-def load(model: bytes, threads: int, weights: Weights = MappingProxyType({})) -> "Running":
+def load(
+    model: bytes,
+    threads: int,
+    weights: Weights = NONE,
+    resident: Arrays = NONE,
+    axes: Axes = NONE,
+) -> "Running":
     """See ``tensorrt.load``."""
     from cxr_edge.engines.tensorrt_engine import load as load_with
 
-    return load_with(TENSORRT_RTX, model, threads, weights)
+    return load_with(TENSORRT_RTX, model, threads, weights, resident, axes)

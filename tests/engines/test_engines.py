@@ -9,13 +9,16 @@ import onnx
 import onnxruntime
 import pytest
 
-from cxr_edge.bundle import Bundle
+from cxr_edge.bundle import Bundle, write_bundle
 from cxr_edge.engines import (
     ENGINES,
     ONLY_BY_NAME,
+    Probe,
+    choose_engine,
     default_threads,
     engine_module,
     load_engine,
+    load_network,
     probe_all,
 )
 from cxr_edge.engines.packages import required
@@ -140,6 +143,40 @@ def test_auto_takes_the_first_that_is_available() -> None:
     assert engine.info.name == first
     assert engine.info.threads == default_threads()
     engine.close()
+
+
+@pytest.fixture
+def everything_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine with a GPU and every library."""
+    for name in ENGINES:
+        monkeypatch.setattr(engine_module(name), "probe", lambda: Probe(True, "here"))
+
+
+@pytest.mark.usefixtures("everything_available")
+def test_int8_stays_on_processors() -> None:
+    """Its gate ran there; nothing is known of what a GPU's library makes of such a graph."""
+    assert choose_engine("auto", "fp16") == "tensorrt"
+    assert choose_engine("auto", "int8") == "cpu"
+    assert choose_engine("openvino", "int8") == "openvino"
+    for name in ("tensorrt", "tensorrt-rtx", "cuda"):
+        assert choose_engine(name, "fp32") == name
+        with pytest.raises(EngineUnavailable, match=f"engine {name} is not for INT8, .* cpu"):
+            choose_engine(name, "int8")
+
+
+@pytest.mark.usefixtures("everything_available")
+def test_a_bundle_in_int8_is_loaded_by_its_own_statement(tmp_path: Path) -> None:
+    embedded = Bundle.load(locate("bundle", None))
+    manifest = {k: v for k, v in embedded.manifest.items() if k not in ("files", "digest")}
+    network = {**manifest["networks"]["image"], "precision": "int8"}
+    manifest |= {"networks": {"image": network}}
+    files = {name: embedded.read(name) for name in embedded.manifest["files"]}
+    stated = write_bundle(tmp_path / "int8", manifest, files)
+    engine = load_network(stated, "image", "auto", 1)
+    assert engine.info.name == "cpu"
+    engine.close()
+    with pytest.raises(EngineUnavailable, match="engine cuda is not for INT8"):
+        load_network(stated, "image", "cuda", 1)
 
 
 def test_an_unknown_engine_is_named_with_the_known_ones() -> None:

@@ -16,7 +16,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from cxr_edge.engines import ENGINES, ONLY_BY_NAME, tensorrt, tensorrt_device, tensorrt_rtx
+from cxr_edge.engines import ENGINES, ONLY_BY_NAME, cuda_device, tensorrt, tensorrt_rtx
 from cxr_edge.engines.probing import ask
 from cxr_edge.engines.tensorrt_library import TENSORRT, library
 from cxr_edge.errors import BundleError, EngineUnavailable
@@ -26,7 +26,47 @@ DRIVER = """
 #include <stdlib.h>
 #include <string.h>
 typedef unsigned long long place;
-int live = 0;
+typedef struct {{ void *to, *from; size_t size; void (*work)(void); }} step;
+typedef struct {{ step steps[64]; int count; }} tape;
+int live = 0, launches = 0, refusal = 0;
+static int recording = 0;
+static tape now;
+static int copy(void *to, void *from, size_t size) {{
+    if (recording) now.steps[now.count++] = (step){{to, from, size, 0}};
+    else memcpy(to, from, size);
+    return 0;
+}}
+int work(void (*what)(void)) {{
+    if (recording) now.steps[now.count++] = (step){{0, 0, 0, what}};
+    return recording;
+}}
+int cuStreamBeginCapture_v2(void *stream, int mode) {{
+    recording = 1; now.count = 0; return mode == 1 ? 0 : 1;
+}}
+int cuStreamEndCapture(void *stream, void **graph) {{
+    recording = 0; *graph = 0;
+    if (refusal) return refusal;
+    live++; *graph = memcpy(malloc(sizeof now), &now, sizeof now); return 0;
+}}
+int cuGraphInstantiateWithFlags(void **ready, void *graph, unsigned long long flags) {{
+    live++; *ready = memcpy(malloc(sizeof now), graph, sizeof now); return 0;
+}}
+int cuGraphDestroy(void *graph) {{ free(graph); live--; return 0; }}
+int cuGraphExecDestroy(void *ready) {{ free(ready); live--; return 0; }}
+int cuGraphLaunch(void *ready, void *stream) {{
+    tape *all = ready;
+    for (int k = 0; k < all->count; k++)
+        if (all->steps[k].work) all->steps[k].work();
+        else memcpy(all->steps[k].to, all->steps[k].from, all->steps[k].size);
+    launches++; return 0;
+}}
+int cuMemHostAlloc(void **at, size_t size, unsigned flags) {{
+    *at = malloc(size); live++; return 0;
+}}
+int cuMemFreeHost(void *at) {{ free(at); live--; return 0; }}
+int cuMemGetInfo_v2(size_t *unused, size_t *all) {{
+    *unused = 5u << 20; *all = 6u << 20; return 0;
+}}
 int cuInit(unsigned flags) {{ return {init}; }}
 int cuGetErrorName(int code, const char **name) {{ *name = "CUDA_ERROR_NO_DEVICE"; return 0; }}
 int cuDriverGetVersion(int *version) {{ *version = 13000; return 0; }}
@@ -44,10 +84,10 @@ int cuStreamSynchronize(void *stream) {{ return 0; }}
 int cuMemAlloc_v2(place *at, size_t size) {{ *at = (place)malloc(size); live++; return 0; }}
 int cuMemFree_v2(place at) {{ free((void *)at); live--; return 0; }}
 int cuMemcpyHtoDAsync_v2(place to, void *from, size_t size, void *stream) {{
-    memcpy((void *)to, from, size); return 0;
+    return copy((void *)to, from, size);
 }}
 int cuMemcpyDtoHAsync_v2(void *to, place from, size_t size, void *stream) {{
-    memcpy(to, (void *)from, size); return 0;
+    return copy(to, (void *)from, size);
 }}
 """
 
@@ -93,7 +133,7 @@ def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: Callable[..., Path]
 ) -> Iterator[ModuleType]:
     """The stand-ins in this process, with a cache of their own."""
-    monkeypatch.setattr(tensorrt_device, "LIBRARY", str(driver()))
+    monkeypatch.setattr(cuda_device, "LIBRARY", str(driver()))
     monkeypatch.setenv("CXR_EDGE_ENGINES", str(tmp_path / "engines"))
     spec = importlib.util.spec_from_file_location("tensorrt", STANDIN)
     assert spec is not None
@@ -101,9 +141,10 @@ def here(
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setitem(sys.modules, "tensorrt", module)
+    module.DRIVER.append(ctypes.CDLL(cuda_device.LIBRARY))
     yield module
-    live = ctypes.c_int.in_dll(ctypes.CDLL(tensorrt_device.LIBRARY), "live")
-    assert live.value == 0, "device memory was not given back"
+    live = ctypes.c_int.in_dll(ctypes.CDLL(cuda_device.LIBRARY), "live")
+    assert live.value == 0, "memory or a graph was not given back"
 
 
 def sums(pixels: np.ndarray) -> np.ndarray:
@@ -213,6 +254,74 @@ def test_buffers_and_parts(here: ModuleType, count: int) -> None:
     engine.close()
 
 
+def launches() -> int:
+    return ctypes.c_int.in_dll(ctypes.CDLL(cuda_device.LIBRARY), "launches").value
+
+
+def test_a_single_picture_is_recorded_once_and_replayed(here: ModuleType) -> None:
+    engine = tensorrt.load(b"graph", 1)
+    chance = np.random.default_rng(0)
+    for count in (1, 1, 5, 1, 64, 1):
+        pixels = chance.standard_normal((count, 1, 8, 8)).astype(np.float32)
+        got = engine.run({"pixels": pixels})
+        np.testing.assert_allclose(got["sums"], sums(pixels), rtol=1e-4, atol=1e-3)
+    # The first run of a shape is plain, and no batch above one is recorded.
+    assert launches() == 3
+    engine.close()
+
+
+def test_a_network_that_cannot_be_recorded_is_run_as_before(
+    here: ModuleType,
+) -> None:
+    engine = tensorrt.load(b"graph", 1)
+    refusal = ctypes.c_int.in_dll(here.DRIVER[0], "refusal")
+    refusal.value = 900  # CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
+    for seed in range(4):
+        pixels = np.random.default_rng(seed).standard_normal((1, 1, 8, 8)).astype(np.float32)
+        got = engine.run({"pixels": pixels})
+        np.testing.assert_allclose(got["sums"], sums(pixels), rtol=1e-4, atol=1e-3)
+    assert launches() == 0
+    engine.close()
+
+
+def test_every_batch_has_its_profile(here: ModuleType) -> None:
+    tensorrt.load(b"graph", 1).close()
+    assert here.seen["profiles"] == [(1, 1, 1), (2, 8, 8), (9, 64, 64)]
+
+
+def test_a_plan_for_more_than_this_version_and_chip(here: ModuleType, tmp_path: Path) -> None:
+    """It is built as told, and taken from the cache by whoever may run it."""
+    from cxr_edge.engines.cuda_device import Gpu
+    from cxr_edge.engines.tensorrt_build import Options, build
+    from cxr_edge.engines.tensorrt_cache import look_up, store
+    from cxr_edge.engines.tensorrt_engine import plan_key
+
+    options = Options(later_versions=True, hardware="ampere-plus")
+    plan = build(TENSORRT, b"graph", {}, options=options)
+    assert here.seen["options"] == ["VERSION_COMPATIBLE", "AMPERE_PLUS"]
+    built_on, other = Gpu("A card", "8.9", 13), Gpu("Another", "12.0", 14)
+    key = plan_key(TENSORRT, "11.4.0", b"graph", {}, built_on, options=options)
+    store(tmp_path / "engines", key, plan.content, plan.types)
+    later = plan_key(TENSORRT, "11.5.1", b"graph", {}, other, options=options)
+    assert look_up(tmp_path / "engines", later).plan == plan.content
+    # A plan of the next generation of the library is another one.
+    newest = plan_key(TENSORRT, "12.0.0", b"graph", {}, other, options=options)
+    assert look_up(tmp_path / "engines", newest).plan is None
+    tensorrt.load(b"graph", 1).close()
+    assert here.seen["builds"] == 1, "the plan that was there was not taken"
+
+
+def test_what_is_resident_is_uploaded_once(here: ModuleType) -> None:
+    """The rows of a search: given at loading, never again."""
+    pixels = np.random.default_rng(0).standard_normal((1, 1, 8, 8)).astype(np.float32)
+    here.answers["resident"] = True
+    engine = tensorrt.load(b"graph", 1, {}, {"rows": pixels * 2})
+    for _ in range(3):
+        got = engine.run({"pixels": pixels})
+        np.testing.assert_allclose(got["sums"], sums(pixels) * 3, rtol=1e-4, atol=1e-3)
+    engine.close()
+
+
 def test_an_array_that_is_not_contiguous(here: ModuleType) -> None:
     engine = tensorrt.load(b"graph", 1)
     pixels = np.random.default_rng(0).standard_normal((8, 8, 1, 3)).astype(np.float32).T
@@ -266,9 +375,9 @@ def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_driver_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tensorrt_device, "LIBRARY", str(tmp_path / "libcuda.so.1"))
+    monkeypatch.setattr(cuda_device, "LIBRARY", str(tmp_path / "libcuda.so.1"))
     with pytest.raises(EngineUnavailable, match=r"no NVIDIA driver here .*install the driver"):
-        tensorrt_device.Device()
+        cuda_device.Device()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the check of permissions is of POSIX systems")

@@ -1,15 +1,17 @@
 """The first NVIDIA GPU through its driver's own interface (CUDA Driver API), without a package.
 
-Only what one network needs: which GPU it is, memory, copies, one stream.
+Only what one network needs: which GPU it is, memory, copies, one stream, captured graphs of it.
 """
 
 import ctypes
 import os
+import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from cxr_edge.errors import EngineUnavailable
 
@@ -17,6 +19,8 @@ LIBRARY = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
 
 # CUdevice_attribute of the driver's header.
 _MAJOR, _MINOR = 75, 76
+# CUstreamCaptureMode: other threads of the process may go on allocating meanwhile.
+_THREAD_LOCAL = 1
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Device:
         self.stream = int(stream.value or 0)
         """Handle of the stream on which everything here runs."""
         self._held: dict[str, tuple[int, int]] = {}
+        self._pinned: dict[int, Any] = {}
 
     def _call(self, function: str, *arguments: Any) -> None:  # noqa: ANN401
         code = getattr(self._driver, function)(*arguments)
@@ -94,15 +99,45 @@ class Device:
         address, held = self._held.get(name, (0, 0))
         if held >= max(size, 1):
             return address
-        self._free(name)
+        self.free(name)
         place = ctypes.c_uint64()
         self._call("cuMemAlloc_v2", ctypes.byref(place), ctypes.c_size_t(max(size, 1)))
         self._held[name] = (place.value, max(size, 1))
         return place.value
 
-    def _free(self, name: str) -> None:
+    def free(self, name: str) -> None:
+        """Give back the memory of a name, if it has any."""
         if name in self._held:
             self._call("cuMemFree_v2", ctypes.c_uint64(self._held.pop(name)[0]))
+
+    def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """An array in page-locked memory of the processor, which copies reach at full speed.
+
+        Its memory is given back with the array, and by ``close``, after which it is not to be used.
+        """
+        kind = np.dtype(dtype)
+        count = int(np.prod(shape))
+        size = max(count * kind.itemsize, 1)
+        self.enter()
+        place = ctypes.c_void_p()
+        self._call("cuMemHostAlloc", ctypes.byref(place), ctypes.c_size_t(size), 0)
+        address = int(place.value or 0)
+        memory = (ctypes.c_char * size).from_address(address)
+        finalizer = weakref.finalize(memory, self._unpin, address)
+        finalizer.atexit = False  # the driver may be gone by then, and the memory with it
+        self._pinned[address] = finalizer
+        return np.frombuffer(memory, kind, count).reshape(shape)
+
+    def _unpin(self, address: int) -> None:
+        if self._pinned.pop(address, None) is not None:
+            self._call("cuMemFreeHost", ctypes.c_void_p(address))
+
+    def free_memory(self) -> int:
+        """Bytes of the GPU's memory that nobody holds."""
+        self.enter()
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        self._call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
+        return free.value
 
     def upload(self, address: int, array: NDArray[Any]) -> None:
         """Begin to copy a contiguous array to the device; keep it until ``wait`` has returned."""
@@ -114,9 +149,8 @@ class Device:
             ctypes.c_void_p(self.stream),
         )
 
-    def download(self, address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Begin to copy from the device into a new array, which is filled when ``wait`` returns."""
-        array = np.empty(shape, dtype)
+    def download(self, array: NDArray[Any], address: int) -> None:
+        """Begin to copy from the device into an array, which is filled when ``wait`` returns."""
         self._call(
             "cuMemcpyDtoHAsync_v2",
             ctypes.c_void_p(array.ctypes.data),
@@ -124,7 +158,38 @@ class Device:
             ctypes.c_size_t(array.nbytes),
             ctypes.c_void_p(self.stream),
         )
-        return array
+
+    def begin_capture(self) -> None:
+        """From now on work given to the stream is recorded and not done, until ``end_capture``."""
+        self._call("cuStreamBeginCapture_v2", ctypes.c_void_p(self.stream), _THREAD_LOCAL)
+
+    def end_capture(self) -> int:
+        """Handle of what was recorded, ready to be launched again and again; see ``launch``."""
+        recorded, ready = ctypes.c_void_p(), ctypes.c_void_p()
+        self._call("cuStreamEndCapture", ctypes.c_void_p(self.stream), ctypes.byref(recorded))
+        try:
+            self._call(
+                "cuGraphInstantiateWithFlags", ctypes.byref(ready), recorded, ctypes.c_ulonglong(0)
+            )
+        finally:
+            self._call("cuGraphDestroy", recorded)
+        return int(ready.value or 0)
+
+    def drop_capture(self) -> None:
+        """End a recording that failed; the stream takes work again."""
+        recorded = ctypes.c_void_p()
+        with suppress(EngineUnavailable):
+            self._call("cuStreamEndCapture", ctypes.c_void_p(self.stream), ctypes.byref(recorded))
+        if recorded.value:
+            self._call("cuGraphDestroy", recorded)
+
+    def launch(self, graph: int) -> None:
+        """Begin what was recorded: the same work on the same addresses."""
+        self._call("cuGraphLaunch", ctypes.c_void_p(graph), ctypes.c_void_p(self.stream))
+
+    def forget(self, graph: int) -> None:
+        """Give back what was recorded."""
+        self._call("cuGraphExecDestroy", ctypes.c_void_p(graph))
 
     def wait(self) -> None:
         """Until everything begun on the stream is done."""
@@ -136,7 +201,9 @@ class Device:
             return
         self.enter()
         for name in list(self._held):
-            self._free(name)
+            self.free(name)
+        for address in list(self._pinned):
+            self._unpin(address)
         self._call("cuStreamDestroy_v2", ctypes.c_void_p(self.stream))
         self.stream = 0
         self._call("cuDevicePrimaryCtxRelease_v2", self._number)

@@ -1,9 +1,13 @@
 """``cxr-bench``: what it costs and how good it is, measured on this machine."""
 
+from typing import Any
+
 import click
+from click.core import ParameterSource
 
 from cxr_edge import __version__
 from cxr_edge.benchmarks.blas import blas
+from cxr_edge.benchmarks.claims.options import main_options
 from cxr_edge.benchmarks.compression import compression
 from cxr_edge.benchmarks.engines import engines
 from cxr_edge.benchmarks.entries import entries
@@ -13,15 +17,38 @@ from cxr_edge.benchmarks.index_peers import index
 from cxr_edge.benchmarks.int8 import int8
 from cxr_edge.benchmarks.labeler import labeler
 from cxr_edge.benchmarks.opening import opening
+from cxr_edge.benchmarks.quality.command import quality
 from cxr_edge.benchmarks.record.compare_command import compare
 from cxr_edge.benchmarks.stages import stages
 from cxr_edge.benchmarks.startup import startup
 
 
-@click.group()
+@click.group(invoke_without_command=True, no_args_is_help=True)
+@main_options
 @click.version_option(__version__, prog_name="cxr-bench")
-def bench() -> None:
-    """Measure speed and quality on this machine."""
+@click.pass_context
+def bench(context: click.Context, **given: Any) -> None:  # noqa: ANN401
+    """Measure speed and quality on this machine, beside the papers and what else could be used.
+
+    Without a COMMAND the report path is measured from the file of a study to the written draft, at
+    levels of compression of the corpus: cxr-bench --compression 0.15
+    """
+    if context.invoked_subcommand is not None:
+        if stray := [name for name in given if _was_given(context, name)]:
+            shown = context.command.params
+            names = [one.opts[0] for one in shown if one.name in stray]
+            raise click.UsageError(
+                f"{', '.join(names)}: options of the main command; give those of "
+                f"{context.invoked_subcommand} after its name"
+            )
+        return
+    from cxr_edge.benchmarks.claims.writing import deliver
+
+    deliver(given)
+
+
+def _was_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 bench.add_command(stages)
@@ -37,3 +64,4 @@ bench.add_command(compression)
 bench.add_command(opening)
 bench.add_command(entries)
 bench.add_command(compare)
+bench.add_command(quality)

@@ -24,18 +24,31 @@ NATIVE = {
 _Encoder = Callable[[NDArray[np.uint16]], bytes | bytearray]
 
 
-def draw_radiograph() -> NDArray[np.uint16]:
-    """Return uint16 (3050, 2500), 12 bits: bright middle and base, two dark lungs, ribs, noise."""
-    down = ((np.arange(ROWS) + 0.5) / ROWS)[:, None]
-    across = ((np.arange(COLUMNS) + 0.5) / COLUMNS)[None, :]
+def draw_radiograph(number: int = 0) -> NDArray[np.uint16]:
+    """Return uint16 (3050, 2500), 12 bits: bright middle and base, two dark lungs, ribs, noise.
+
+    Args:
+        number: which one: where the body stands, how dark the lungs are and the noise depend on it.
+    """
+    shift = 0.01 * (number % 5)
+    down = ((np.arange(ROWS) + 0.5) / ROWS)[:, None] - shift
+    across = ((np.arange(COLUMNS) + 0.5) / COLUMNS)[None, :] + shift
     body = 0.5 + 0.25 * np.exp(-(((across - 0.53) / 0.1) ** 2)) + 0 * down
     for x in (0.3, 0.71):
         lung = np.exp(-(((across - x) / 0.12) ** 2) - ((down - 0.42) / 0.3) ** 2)
-        body += lung * (0.03 * np.sin(60.0 * down + 6.0 * across) - 0.35)
+        body += lung * (0.03 * np.sin(60.0 * down + 6.0 * across) - 0.35 + 0.03 * (number % 7))
     body += 0.25 / (1.0 + np.exp(-(down - 0.8) / 0.05))
-    noise = np.random.default_rng(0).normal(0.0, _NOISE, body.shape)
+    noise = np.random.default_rng(number).normal(0.0, _NOISE, body.shape)
     top = (1 << BITS) - 1
     return np.clip(body * top + noise, 0, top).astype(np.uint16)
+
+
+def write_studies(folder: Path, count: int) -> Iterator[Path]:
+    """Write so many different radiographs, each a native study of its own, and yield the files."""
+    syntax = NATIVE["Explicit VR Little Endian"]
+    for number in range(count):
+        pixels = draw_radiograph(number)
+        yield _write(folder / f"study-{number:04d}.dcm", syntax, pixels, None)
 
 
 def write_files(folder: Path) -> Iterator[tuple[str, Path]]:

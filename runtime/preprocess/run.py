@@ -57,11 +57,11 @@ def apply(recipe: Recipe, image: SourceImage) -> Float32:
     for step in steps:
         if isinstance(step, Pad) and mask is None:
             mask = np.ones(picture.shape[-2:], np.float32)
-        picture = _apply_step(step, picture, mask)
+        picture = apply_step(step, picture, mask)
         if mask is not None and isinstance(step, Resize | Crop):
-            mask = _apply_step(step, mask, None)
+            mask = apply_step(step, mask, None)
         elif mask is not None and isinstance(step, Pad):
-            mask = _apply_step(Pad(0.0), mask, None)
+            mask = apply_step(Pad(0.0), mask, None)
     channels = picture if picture.ndim == 3 else picture[None]
     return np.ascontiguousarray(channels[None], np.float32)
 
@@ -121,7 +121,7 @@ def _valid_mask(image: SourceImage) -> Float32 | None:
     return mask
 
 
-def _apply_step(step: Step, picture: Float32, mask: Float32 | None) -> Float32:
+def apply_step(step: Step, picture: Float32, mask: Float32 | None) -> Float32:
     """Apply one step to float32 (H, W) or (C, H, W)."""
     match step:
         case Resize():

@@ -1,0 +1,23 @@
+"""What else could be used: other ways from a study to a draft, over the same bundle and index."""
+
+from importlib.util import find_spec
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "released-code": ("torch", "onnx"),
+    "torch": ("torch", "onnx"),
+    "ort-hnswlib": ("hnswlib",),
+    "generative": (),
+}
+"""Baselines and the packages each needs beside the runtime's own."""
+METHODS = ("select", "top-k")
+"""What the baselines that retrieve can do."""
+
+
+def missing(name: str) -> str:
+    """Why a baseline cannot be measured here; empty where it can."""
+    lacking = [package for package in NEEDS[name] if find_spec(package) is None]
+    if not lacking:
+        return ""
+    extras = {"torch": "export", "onnx": "export", "hnswlib": "bench"}
+    wanted = ",".join(sorted({extras[package] for package in lacking}))
+    return f"{', '.join(lacking)} not installed: pip install 'cxr-edge[{wanted}]'"

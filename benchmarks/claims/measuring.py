@@ -1,0 +1,117 @@
+"""Runs the systems in turns over the studies, and each in a fresh process."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cxr_edge.benchmarks.claims.fresh import Fresh
+from cxr_edge.benchmarks.claims.fresh import measure as measure_fresh
+from cxr_edge.benchmarks.claims.result import OURS, STAGES
+from cxr_edge.benchmarks.claims.system import Setup, System, open_system
+from cxr_edge.benchmarks.record import interleave
+from cxr_edge.errors import CxrEdgeError
+
+WARM_UP = 3
+FRESH_RUNS = {OURS: 3}
+"""Fresh processes of a system; one of any other: a baseline's start is no figure of the papers."""
+_FRESH_STUDIES = 5
+
+Key = tuple[str, float]
+"""A system and a level."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One system at one level."""
+
+    stages_ms: Mapping[str, list[float]]
+    drafts: Mapping[int, tuple[str, ...]]
+    """Sentences by number of the study."""
+    fresh: Fresh
+    note: str
+
+
+@dataclass
+class _Runner:
+    """Drafts one study after the other, from the first again after the last."""
+
+    system: System
+    files: Sequence[Path]
+    out: Path
+    calls: int = 0
+    spans: list[Mapping[str, float]] = field(default_factory=list)
+    drafts: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def __call__(self) -> None:
+        number = self.calls % len(self.files)
+        self.calls += 1
+        answer = self.system.draft(self.files[number], self.out, number)
+        self.spans.append(answer.stages_ms)
+        self.drafts[number] = answer.sentences
+
+
+def unreadable(setup: Setup, files: Sequence[Path], folder: Path) -> dict[int, str]:
+    """Studies that a system cannot draft from, by number, and why.
+
+    Raises:
+        CxrEdgeError: the system cannot be opened.
+    """
+    system, failures = open_system(setup), {}
+    try:
+        for number, file in enumerate(files):
+            try:
+                system.draft(file, folder / "tried.txt", number)
+            except CxrEdgeError as problem:
+                failures[number] = str(problem)
+    finally:
+        system.close()
+    return failures
+
+
+def measure(
+    setups: Mapping[Key, Setup],
+    files: Sequence[Path],
+    rounds: int,
+    folder: Path,
+    said: Callable[[str], object],
+) -> dict[Key, Measured]:
+    """Measure every system at every level in one run.
+
+    Args:
+        setups: what to open.
+        files: studies, all readable.
+        rounds: timed calls of each; calls of one round are neighbours and draft the same study.
+        folder: for drafts.
+        said: told what is being done.
+    """
+    with ExitStack() as stack:
+        runners: dict[str, _Runner] = {}
+        for (name, level), setup in setups.items():
+            said(f"opening {name} at {level:g}")
+            system = open_system(setup)
+            stack.callback(system.close)
+            runners[f"{name} @ {level:g}"] = _Runner(system, files, folder / f"{len(runners)}.txt")
+        said(f"{rounds} rounds of {len(runners)} systems, {WARM_UP} before them to warm up")
+        totals = interleave(runners, rounds, warm_up=WARM_UP)
+        notes = {name: runner.system.note for name, runner in runners.items()}
+    measured = {}
+    for (system_name, level), setup in setups.items():
+        said(f"{system_name} at {level:g} in a fresh process")
+        name = f"{system_name} @ {level:g}"
+        runner = runners[name]
+        stages = {
+            stage: [float(span.get(stage, 0.0)) for span in runner.spans[WARM_UP:]]
+            for stage in STAGES
+        }
+        fresh = measure_fresh(setup, files[:_FRESH_STUDIES], FRESH_RUNS.get(system_name, 1))
+        measured[system_name, level] = Measured(
+            {**stages, "total": totals[name]}, runner.drafts, fresh, notes[name]
+        )
+    return measured
+
+
+def agreement(ours: Mapping[int, tuple[str, ...]], other: Mapping[int, tuple[str, ...]]) -> float:
+    """Share of the sentences of our drafts that another system drafts for the same study."""
+    shared = sum(len(set(ours[number]) & set(other[number])) for number in ours)
+    return shared / max(1, sum(len(drafted) for drafted in ours.values()))

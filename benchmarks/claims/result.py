@@ -1,0 +1,51 @@
+"""What was measured of one system at one level of compression."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cxr_edge.benchmarks.quality.scores import Score
+
+STAGES = ("read", "preprocess", "encode", "search", "compose", "write")
+"""What a study goes through, in this order; ``total`` is the whole call, not their sum."""
+OURS = "cxr-edge"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system at one level."""
+
+    system: str
+    """``cxr-edge`` or the name of a baseline."""
+    level: float
+    """Of compression: 0.15 merges sentences whose cosine is above 0.85."""
+    rows: int
+    """Sentences in the index."""
+    ratio: float
+    """How many times fewer than at level 0."""
+    method: str
+    stages_ms: Mapping[str, list[float]]
+    """Every sample of ``STAGES`` and of ``total``, in the order in which they were taken."""
+    first_report_ms: float
+    """From the start of a fresh process to its first written report; median of several."""
+    peak_mb: float
+    """Largest resident memory of that process and its helpers together, in MB (10^6)."""
+    scores: tuple["Score", ...]
+    """Quality; empty where there are no reports to compare with, or the vectors are synthetic."""
+    synthetic: bool
+    agreement: float | None
+    """Share of the sentences that ``cxr-edge`` drafts, at this level, that it drafts as well."""
+    note: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As the record holds it; times rounded to the microsecond."""
+        stages = {
+            name: [round(value, 3) for value in values] for name, values in self.stages_ms.items()
+        }
+        return {**asdict(self), "stages_ms": stages}
+
+
+def of(rows: tuple[Row, ...], system: str, level: float) -> Row | None:
+    """The row of a system at a level, where it was measured."""
+    return next((row for row in rows if (row.system, row.level) == (system, level)), None)

@@ -1,7 +1,6 @@
 """``cxr-bench compression``: time and memory of the clustering, and what it leaves of a corpus."""
 
 import hashlib
-import json
 import os
 import re
 import tempfile
@@ -17,7 +16,8 @@ import click
 import numpy as np
 
 from cxr_edge.benchmarks.clustered import write_embeddings
-from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.benchmarks.record import machine, new_record, read_record, write_record
+from cxr_edge.benchmarks.record.options import json_option, table_option
 from cxr_edge.indexes.compression import LEVELS
 from cxr_edge.indexes.engines import ENGINES
 
@@ -119,12 +119,8 @@ def corpus_sizes(reports: Path, folder: Path) -> dict[str, Any]:
 @click.option("--threads", default=os.cpu_count() or 1, show_default=True, type=int)
 @click.option("--work", type=click.Path(file_okay=False, path_type=Path), help="Large files here.")
 @click.option("--only", type=click.Choice([TIMES, SIZES]), help="Measure one of the two parts.")
-@click.option(
-    "--json",
-    "out",
-    type=click.Path(path_type=Path),
-    help="Also write the figures here; a part that is not measured stays.",
-)
+@json_option("Also write the record here; a part that is not measured stays.")
+@table_option(lambda record: table(record["results"]))
 def compression(
     reports: Path,
     rows: tuple[int, ...],
@@ -138,7 +134,9 @@ def compression(
     out: Path | None,
 ) -> None:
     """Time the compression of made-up embeddings, and build REPORTS at the six levels."""
-    record = json.loads(out.read_text()) if only and out is not None and out.exists() else {}
+    results: dict[str, Any] = {}
+    if only and out is not None and out.exists():
+        results = read_record(out)["results"]
     plan: list[tuple[int, tuple[float, ...], str]]
     plan = [(number, (level,), "local") for number in rows]
     if all_levels:
@@ -149,7 +147,7 @@ def compression(
         folder = Path(name)
         if only != TIMES:
             sizes = corpus_sizes(reports, folder)
-            record[SIZES] = {"machine": machine(), "file": reports.name, **sizes}
+            results[SIZES] = {"machine": machine(), "file": reports.name, **sizes}
         if only != SIZES:
             runs = []
             for number, levels, engine in sorted(plan):
@@ -158,10 +156,12 @@ def compression(
                     write_embeddings(path, number, dimension)
                 runs.append(_alone(path, levels, engine, threads))
                 click.echo(_line(runs[-1]), err=True)
-            record[TIMES] = {"machine": machine(), "dimension": dimension, "runs": runs}
-    click.echo(table(record))
+            results[TIMES] = {"machine": machine(), "dimension": dimension, "runs": runs}
+    click.echo(table(results))
     if out is not None:
-        write_json(out, record)
+        about = {"reports": reports.name, "threads": threads}
+        record = new_record("compression", subject=about, runs={}, samples={}, results=results)
+        write_record(out, record)
 
 
 def _alone(path: Path, levels: tuple[float, ...], engine: str, threads: int) -> dict[str, Any]:
@@ -170,19 +170,19 @@ def _alone(path: Path, levels: tuple[float, ...], engine: str, threads: int) -> 
         return pool.submit(measure, path, levels, engine, threads).result()
 
 
-def table(record: Mapping[str, Any]) -> str:
+def table(results: Mapping[str, Any]) -> str:
     """The figures as the two tables of docs/index-build.md."""
     lines = []
-    if TIMES in record:
+    if TIMES in results:
         lines += [
             "| rows | levels | engine | threads | seconds | processor seconds | peak MiB "
             "| of it private | representatives |\n|---|---|---|---|---|---|---|---|---|",
-            *map(_line, record[TIMES]["runs"]),
+            *map(_line, results[TIMES]["runs"]),
             "",
         ]
-    if SIZES in record:
+    if SIZES in results:
         lines.append("| level | sentences | index, bytes | clusters, bytes |\n|---|---|---|---|")
-        for level, one in record[SIZES]["levels"].items():
+        for level, one in results[SIZES]["levels"].items():
             size = one["bytes"]
             clusters = f"{size['clusters.bin']:,}" if "clusters.bin" in size else ""
             lines.append(f"| {level} | {one['rows']:,} | {size['index.bin']:,} | {clusters} |")

@@ -6,7 +6,6 @@ are drawn in turns, each time in another order, so that whatever else the machin
 of them; beside the clock stands the processor time of the process, which neighbours change little.
 """
 
-import json
 import os
 import tempfile
 import time
@@ -20,15 +19,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.benchmarks.engine_memory import peak_mib
-from cxr_edge.benchmarks.engines_table import table
+from cxr_edge.benchmarks.engines_table import PROCESSOR, WALL, table
 from cxr_edge.benchmarks.exports import made_up_checkpoint, shapes_of
-from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.benchmarks.record import (
+    Samples,
+    machine,
+    new_record,
+    read_record,
+    samples_of,
+    today,
+    write_record,
+)
+from cxr_edge.benchmarks.record.options import json_option, table_option
 from cxr_edge.engines import Engine, default_threads, load_engine, probe_all
 from cxr_edge.errors import CxrEdgeError
 
 NETWORKS = {"dcclip": "dcclip", "ResNet-50": "medclip-rn50", "ViT-B/32": "chexzero"}
 """Architecture by the name of its image network, as it stands in the table."""
 PRECISIONS = ("fp32", "int8")
+WARM_UP = 3
 
 Array = NDArray[np.float32]
 
@@ -38,65 +47,61 @@ Array = NDArray[np.float32]
 @click.option(
     "--calibration",
     type=click.Path(exists=True, path_type=Path),
+    required=True,
     help="Folder of real chest radiographs: every second one calibrates, the others are compared.",
 )
 @click.option("--samples", default=40, show_default=True, type=click.IntRange(min=1))
 @click.option("--threads", type=click.IntRange(min=1), help="Processors (default: all).")
-@click.option(
-    "--json",
-    "out",
-    type=click.Path(path_type=Path),
-    help="Add the figures to this file, in the place of older ones of the same network.",
-)
-@click.option(
-    "--table",
-    "show",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Only print the table of such a file.",
-)
+@json_option("Add the figures to this record, in the place of older ones of the same network.")
+@table_option(table)
 def engines(
     networks: tuple[str, ...],
-    calibration: Path | None,
+    calibration: Path,
     samples: int,
     threads: int | None,
     out: Path | None,
-    show: Path | None,
 ) -> None:
     """Compare engines on NETWORKS (default: all) at batch 1."""
-    if show is not None:
-        click.echo(table(json.loads(show.read_text())))
-        return
-    if calibration is None:
-        raise click.UsageError("--calibration is needed: a folder of real chest radiographs")
     for name in networks:
         if name not in NETWORKS:
             raise click.UsageError(f"unknown network {name}; choose from {', '.join(NETWORKS)}")
     threads = threads or default_threads()
-    record: dict[str, Any] = {"rows": {}}
+    rows: dict[str, Any] = {}
+    taken: dict[str, Samples] = {}
     if out is not None and out.is_file():
-        record = json.loads(out.read_text())
-    record["machine"] = machine()
-    record["engines"] = {
+        older = read_record(out)
+        rows, taken = older["results"]["rows"], samples_of(older)
+    there = {
         name: {"available": answer.available, "detail": answer.detail}
         for name, answer in probe_all().items()
     }
+    record: dict[str, Any] = {}
     for name in networks or NETWORKS:
+        taken = {key: one for key, one in taken.items() if not key.startswith(f"{name} / ")}
         with tempfile.TemporaryDirectory() as folder:
-            record["rows"][name] = _compare(name, calibration, samples, threads, Path(folder))
+            rows[name], timed = _compare(name, calibration, samples, threads, Path(folder))
+        record = new_record(
+            "engines",
+            subject={"threads": threads},
+            runs={"warm_up": WARM_UP, "rounds": samples},
+            samples=taken | timed,
+            results={"rows": rows, "engines": there},
+        )
+        taken = samples_of(record)
         if out is not None:
-            write_json(out, record)
+            write_record(out, record)
     click.echo(table(record))
 
 
 def _compare(
     name: str, calibration: Path, samples: int, threads: int, folder: Path
-) -> dict[str, Any]:
-    """All engines and precisions of one network."""
+) -> tuple[dict[str, Any], dict[str, Samples]]:
+    """All engines and precisions of one network, and every sample of them."""
     click.echo(f"{name}: exporting", err=True)
     graphs, input_, pictures = _graphs(NETWORKS[name], calibration, folder)
     np.save(folder / "pixels.npy", pictures[:1])
     row: dict[str, Any] = {
-        "date": machine()["date"],
+        "date": today(),
         "processor": machine()["processor"],
         "threads": threads,
         "pictures": len(pictures),
@@ -126,9 +131,12 @@ def _compare(
             run.update(_parity(wanted, _embeddings(there, input_, pictures)))
         click.echo(f"{name}: {samples} samples of {len(loaded)}", err=True)
         row["load_average"] = os.getloadavg()[0]
-        for (precision, engine), timed in _time(loaded, {input_: pictures[:1]}, samples).items():
-            row["runs"][precision][engine].update(timed)
-    return row
+        timed = _time(loaded, {input_: pictures[:1]}, samples)
+    return row, {
+        f"{name} / {precision} / {engine} / {clock}": Samples("ms", values, f"{name} / {clock}")
+        for (precision, engine), clocks in timed.items()
+        for clock, values in clocks.items()
+    }
 
 
 def _graphs(
@@ -170,10 +178,10 @@ def _time(
 ) -> dict[tuple[str, str], dict[str, list[float]]]:
     """Milliseconds of each sample, on the clock and of processor, of single runs taken in turns."""
     timed: dict[tuple[str, str], dict[str, list[float]]] = {
-        key: {"wall_ms": [], "cpu_ms": []} for key in loaded
+        key: {WALL: [], PROCESSOR: []} for key in loaded
     }
     for engine in loaded.values():
-        for _ in range(3):
+        for _ in range(WARM_UP):
             engine.run(inputs)
     chance = np.random.default_rng(0)
     keys = list(loaded)
@@ -183,6 +191,6 @@ def _time(
             loaded[keys[k]].run(inputs)
             wall, cpu = time.perf_counter(), time.process_time()
             loaded[keys[k]].run(inputs)
-            timed[keys[k]]["cpu_ms"].append(round((time.process_time() - cpu) * 1e3, 3))
-            timed[keys[k]]["wall_ms"].append(round((time.perf_counter() - wall) * 1e3, 3))
+            timed[keys[k]][PROCESSOR].append(round((time.process_time() - cpu) * 1e3, 3))
+            timed[keys[k]][WALL].append(round((time.perf_counter() - wall) * 1e3, 3))
     return timed

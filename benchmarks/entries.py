@@ -7,7 +7,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.benchmarks.record import new_record, write_record
+from cxr_edge.benchmarks.record.options import json_option
 from cxr_edge.benchmarks.vectors import Cones
 from cxr_edge.indexes.contents import Graph
 from cxr_edge.indexes.graph.base import Base, base_links
@@ -28,7 +29,7 @@ def recall(found: NDArray[Any], truth: NDArray[np.uint32]) -> float:
 
 @click.command()
 @click.option("--rows", default=20_000, show_default=True, type=click.IntRange(min=2000))
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
+@json_option()
 def entries(rows: int, out: Path | None) -> None:
     """Recall and inner products of both, from the same links; time plays no part."""
     import hnswlib
@@ -58,4 +59,11 @@ def entries(rows: int, out: Path | None) -> None:
             measured.append(line)
             click.echo("  ".join(f"{key} {value}" for key, value in line.items()))
     if out is not None:
-        write_json(out, {"machine": machine(), "rows": rows, "k": K, "measured": measured})
+        record = new_record(
+            "entries",
+            subject={"data": repr(cones), "rows": rows, "k": K},
+            runs={"queries": QUERIES},
+            samples={},
+            results={"measured": measured},
+        )
+        write_record(out, record)

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.benchmarks.exports_table import table
-from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.benchmarks.record import new_record, read_record, today, write_record
+from cxr_edge.benchmarks.record.options import json_option, table_option
 from cxr_edge.export.archive import read_listing
 from cxr_edge.export.fingerprints import FINGERPRINTS
 from cxr_edge.export.layouts import Shapes, affine, eva02_large, prefixed
@@ -143,7 +144,7 @@ def measure(architecture: str, arguments: list[str], folder: Path) -> dict[str, 
         said.seek(0)
         complaint.seek(0)
         row: dict[str, Any] = {
-            "date": machine()["date"],
+            "date": today(),
             "load_average": round(load, 1),
             "parameters": parameters(shapes),
             "seconds": round(seconds, 1),
@@ -196,37 +197,23 @@ def _gate(record: Mapping[str, Any]) -> dict[str, Any]:
     type=click.Path(exists=True, path_type=Path),
     help="CLIP's merges; without them its text network is left out.",
 )
-@click.option(
-    "--json",
-    "out",
-    type=click.Path(path_type=Path),
-    help="Add the figures to this file, in the place of older ones of the same export.",
-)
-@click.option(
-    "--table",
-    "show",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Only print the table of such a file.",
-)
+@json_option("Add the figures to this record, in the place of older ones of the same export.")
+@table_option(lambda record: table(record["results"]["rows"], list(ARCHITECTURES)))
 def exports(
     architectures: tuple[str, ...],
     precisions: tuple[str, ...],
     calibration: str | None,
     merges: Path | None,
     out: Path | None,
-    show: Path | None,
 ) -> None:
     """Export ARCHITECTURES (default: all) one after the other, and throw the bundles away."""
-    if show is not None:
-        click.echo(table(json.loads(show.read_text())["rows"], list(ARCHITECTURES)))
-        return
     known = ("dcclip", *FINGERPRINTS)
     for name in architectures:
         if name not in known:
             raise click.UsageError(f"{name} has no known sizes; choose from {', '.join(known)}")
     rows: dict[str, Any] = {}
     if out is not None and out.is_file():
-        rows = json.loads(out.read_text())["rows"]
+        rows = read_record(out)["results"]["rows"]
     for name in architectures or [name for name in ARCHITECTURES if name in known]:
         for precision in precisions:
             with tempfile.TemporaryDirectory() as folder:
@@ -238,5 +225,7 @@ def exports(
             rows.setdefault(name, {})[precision] = row
             click.echo(f"{name} {precision}: {row['seconds']:.0f} s, {row['peak_mib']:,} MiB")
             if out is not None:
-                write_json(out, {"machine": machine(), "rows": rows})
+                results = {"rows": rows}
+                record = new_record("exports", subject={}, runs={}, samples={}, results=results)
+                write_record(out, record)
     click.echo(table(rows, [name for name in ARCHITECTURES if name in rows]))

@@ -16,7 +16,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.benchmarks.record import Samples, new_record, summary, write_record
+from cxr_edge.benchmarks.record.options import json_option
 from cxr_edge.benchmarks.vectors import Cones
 from cxr_edge.indexes.building.progress import Line, Progress
 from cxr_edge.indexes.contents import Graph
@@ -48,9 +49,13 @@ class Clock:
 
 def curve(
     vectors: NDArray[Any], graph: Graph, queries: NDArray[np.float32], truth: NDArray[np.uint32]
-) -> list[dict[str, float]]:
-    """Recall, inner products and one-thread milliseconds a query for widening beams."""
-    points = []
+) -> tuple[list[dict[str, float]], dict[int, list[float]]]:
+    """Recall, inner products and one-thread milliseconds a query for widening beams.
+
+    Returns:
+        A point for each width of the beam, and the milliseconds of every query by width.
+    """
+    points, taken = [], {}
     for width in WIDTHS:
         measured = measure(vectors, graph, queries, truth, width)
         spans = []
@@ -58,18 +63,20 @@ def curve(
             began = perf_counter()
             walk(vectors, graph, query[None], K, ef=width)
             spans.append((perf_counter() - began) * 1e3)
+        taken[width] = spans
+        figures = summary(spans)
         points.append(
             {
                 "ef": width,
                 "recall": round(measured.recall, 4),
                 "computed": round(measured.computed),
-                "p50_ms": round(float(np.percentile(spans, 50)), 3),
-                "p99_ms": round(float(np.percentile(spans, 99)), 3),
+                "p50_ms": round(figures["p50"], 3),
+                "p99_ms": round(figures["p99"], 3),
             }
         )
         if measured.recall >= _ENOUGH:
             break
-    return points
+    return points, taken
 
 
 def open_i(
@@ -108,7 +115,7 @@ def open_i(
 @click.option("--queries", type=click.IntRange(min=500), help="Default: a quarter of the rows.")
 @click.option("--open-i", "real", type=click.Path(exists=True, path_type=Path), help="Its folder.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
+@json_option()
 def graph(
     rows: int, queries: int | None, real: Path | None, threads: int, out: Path | None
 ) -> None:
@@ -138,22 +145,34 @@ def graph(
     truth = {kind: nearest(seen, asked, K, threads=threads) for kind, asked in kinds.items()}
     graphs = {"plain": Graph(plain, finished.entry, {}), "shaped": finished}
     cosines = held[:200] @ vectors[:5000].T
-    record: dict[str, object] = {
-        "machine": machine(),
-        "data": data,
-        "rows": len(vectors),
-        "dimension": vectors.shape[1],
-        "dtype": seen.dtype.name,
+    curves: dict[str, dict[str, object]] = {}
+    samples: dict[str, Samples] = {}
+    for name, one in graphs.items():
+        curves[name] = {}
+        for kind in kinds:
+            curves[name][kind], spans = curve(seen, one, kinds[kind], truth[kind])
+            samples |= {
+                f"{name} / {kind} / ef {width}": Samples("ms", values)
+                for width, values in spans.items()
+            }
+    results: dict[str, object] = {
         "queries": {"shaping": len(shaping), **{kind: len(q) for kind, q in kinds.items()}},
         "median_image_text_cosine": round(float(np.median(cosines)), 3),
         "best_rows_that_differ": round(len(np.unique(truth["image"])) / truth["image"].size, 3),
         "repaired": repaired,
         "seconds": clock.seconds,
-        "curves": {
-            name: {kind: curve(seen, one, kinds[kind], truth[kind]) for kind in kinds}
-            for name, one in graphs.items()
-        },
+        "curves": curves,
     }
+    click.echo(json.dumps(results, indent=1))
     if out is not None:
-        write_json(out, record)
-    click.echo(json.dumps(record, indent=1))
+        about = {
+            "data": data,
+            "rows": len(vectors),
+            "dimension": vectors.shape[1],
+            "dtype": seen.dtype.name,
+            "threads": 1,
+        }
+        timed = {"warm_up": 0, "rounds": min(_TIMED, len(held))}
+        write_record(
+            out, new_record("graph", subject=about, runs=timed, samples=samples, results=results)
+        )

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -18,12 +17,12 @@ import numpy as np
 
 from cxr_edge.benchmarks.peer_process import TARGETS, K
 from cxr_edge.benchmarks.peers import PEERS, Peer
-from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.benchmarks.record import Samples, new_record, write_json, write_record
+from cxr_edge.benchmarks.record.options import json_option
 from cxr_edge.benchmarks.vectors import Cones
 from cxr_edge.errors import CxrEdgeError
 from cxr_edge.indexes.graph.neighbours import nearest
 
-_PACKAGES = ("hnswlib", "usearch", "faiss-cpu", "matplotlib")
 _ASKED = 500
 _PICTURES = 62_500
 """Sample pictures at most; looking up the best rows of more would take longer than the graph."""
@@ -135,7 +134,7 @@ def _show(rows: int, results: Mapping[str, dict[str, Any]]) -> None:
         click.echo(f"  {name:20}" + "".join(f"{cell:>13}" for cell in cells))
 
 
-def plot(record: Mapping[str, Any], target: Path) -> None:
+def plot(sizes: Mapping[str, Any], target: Path) -> None:
     """Recall of image queries over milliseconds, a panel for each number of rows."""
     import matplotlib
 
@@ -143,7 +142,6 @@ def plot(record: Mapping[str, Any], target: Path) -> None:
     from matplotlib import pyplot
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-    sizes = record["sizes"]
     figure, panels = pyplot.subplots(1, len(sizes), figsize=(4.5 * len(sizes), 4), squeeze=False)
     for panel, (rows, results) in zip(panels[0], sizes.items(), strict=True):
         for name, result in results.items():
@@ -181,7 +179,7 @@ def plot(record: Mapping[str, Any], target: Path) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep what is built here; what an earlier run has built here is measured again.",
 )
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
+@json_option()
 @click.option("--plot", "picture", type=click.Path(path_type=Path), help="An .svg or .png file.")
 def index(
     sizes: tuple[int, ...],
@@ -191,10 +189,10 @@ def index(
     picture: Path | None,
 ) -> None:
     """Build, open and search synthetic indexes of 512 dimensions with several libraries."""
-    record: dict[str, Any] = {"machine": machine(), "data": repr(Cones()), "sizes": {}}
-    record["packages"] = {name: _version(name) for name in _PACKAGES}
+    measured: dict[str, dict[str, Any]] = {}
+    samples: dict[str, Samples] = {}
     for rows in sizes:
-        results = record["sizes"][str(rows)] = {}
+        results = measured[str(rows)] = {}
         with tempfile.TemporaryDirectory(prefix="cxr-bench-index-") as place:
             queries = Path(place) / "queries.npz"
             _write_queries(rows, queries)
@@ -210,11 +208,21 @@ def index(
                     continue
                 with tempfile.TemporaryDirectory(dir=place) as here:
                     results[name] = _one(name, peer, rows, queries, Path(here) / "built")
+        for name, result in results.items():
+            for part, values in result.pop("taken", {}).items():
+                samples[f"{name} / {rows} rows / {part}"] = Samples("ms", values)
         _show(rows, results)
         if out is not None:
-            write_json(out, record)
+            record = new_record(
+                "index",
+                subject={"data": repr(Cones()), "threads": 1},
+                runs={"warm_up": 1, "rounds": _ASKED},
+                samples=samples,
+                results={"sizes": measured},
+            )
+            write_record(out, record)
     if picture is not None:
-        plot(record, picture)
+        plot(measured, picture)
 
 
 def _write_queries(rows: int, target: Path) -> None:
@@ -229,10 +237,3 @@ def _write_queries(rows: int, target: Path) -> None:
         text_truth=nearest(vectors, text, K),
         shape=np.array(vectors.shape),
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

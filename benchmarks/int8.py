@@ -5,7 +5,6 @@ that come first as good, are the same observations asserted and denied, and what
 AUROC. ``cxr-train evaluate`` gives the same AUROC for a bundle on disk.
 """
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.benchmarks.record import new_record, write_record
+from cxr_edge.benchmarks.record.options import json_option, table_option
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import load_network, probe_all
 from cxr_edge.errors import CorpusError, ParityError
@@ -39,27 +39,19 @@ Encoded = tuple[Array, Array]
 @click.option(
     "--calibration",
     type=click.Path(exists=True, path_type=Path),
+    required=True,
     help="Folder of real chest radiographs; none of the studies that are judged.",
 )
 @click.option(
     "--data",
     type=click.Path(exists=True, path_type=Path),
+    required=True,
     help="Studies as cxr-train takes them; those of split 'valid' judge.",
 )
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
-@click.option(
-    "--table",
-    "show",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Only print the table of such a file.",
-)
-def int8(calibration: Path | None, data: Path | None, out: Path | None, show: Path | None) -> None:
+@json_option()
+@table_option(lambda record: table(record["results"]))
+def int8(calibration: Path, data: Path, out: Path | None) -> None:
     """Export the embedded default in INT8 and judge it against FP32."""
-    if show is not None:
-        click.echo(table(json.loads(show.read_text())))
-        return
-    if calibration is None or data is None:
-        raise click.UsageError("--calibration and --data are needed")
     from cxr_edge.export.calibration import calibration_pictures
     from cxr_edge.export.exporter import export_bundle
     from cxr_edge.export.models.dcclip import export_spec
@@ -82,36 +74,36 @@ def int8(calibration: Path | None, data: Path | None, out: Path | None, show: Pa
         }
         gates = whole.manifest["observations"]
     rows = _judge(encoded, truth, gates)
-    record = {
-        "machine": machine(),
+    results = {
         "studies": len(studies),
         "calibrated_on": len(pictures[::2]),
         "limits": {"score_regret": REGRET, "same": SAME, "auroc_loss": AUROC_LOSS},
         "image_bytes": sizes,
         "rows": rows,
     }
-    click.echo(table(record))
+    click.echo(table(results))
     if out is not None:
-        write_json(out, record)
+        about = {"bundle": whole.name, "bundle_sha256": whole.digest}
+        write_record(out, new_record("int8", subject=about, runs={}, samples={}, results=results))
     failed = [f"{row['precision']} on {row['engine']}" for row in rows if not row["passed"]]
     if failed:
         raise ParityError(f"the limits are not kept by {', '.join(failed)}; see the lines above")
 
 
-def table(record: Mapping[str, Any]) -> str:
+def table(results: Mapping[str, Any]) -> str:
     """The figures as Markdown, one line for each precision and engine."""
     lines = [
         "| precision | engine | image network, bytes | mean AUROC | loss | score regret, worst | "
         "observations alike |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in record["rows"]:
+    for row in results["rows"]:
         lines.append(
             f"| {row['precision']} | `{row['engine']}` "
-            f"| {record['image_bytes'][row['precision']]:,} | {row['auroc']:.4f} "
+            f"| {results['image_bytes'][row['precision']]:,} | {row['auroc']:.4f} "
             f"| {row['auroc_loss']:.4f} | {row['score_regret']:.4f} | {row['same']:.2%} |"
         )
-    limits = record["limits"]
+    limits = results["limits"]
     lines.append(
         f"| limit |  |  |  | {limits['auroc_loss']:g} | {limits['score_regret']:g} "
         f"| {limits['same']:.0%} |"

@@ -18,6 +18,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.benchmarks.record import new_record, write_record
+from cxr_edge.benchmarks.record.options import json_option
 from cxr_edge.errors import CorpusError
 from cxr_edge.labelers import Labeler, get_labeler
 from cxr_edge.labelers.sentences import split_sentences
@@ -228,8 +230,8 @@ def _open(path: Path) -> Path:
 )
 @click.option("--name", default="rules", help="The labeler to measure.")
 @click.option("--misses", is_flag=True, help="Also print the phrases and frames that disagree.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
-def labeler(folder: Path, name: str, misses: bool, as_json: bool) -> None:
+@json_option()
+def labeler(folder: Path, name: str, misses: bool, out: Path | None) -> None:
     """Measure a rule labeler against the CheXpert labeler's lists and Open-I's MeSH codes."""
     chosen = get_labeler(name)
     right, total = sample_reports(folder, chosen)
@@ -248,7 +250,6 @@ def labeler(folder: Path, name: str, misses: bool, as_json: bool) -> None:
             missed.append(f"{observation}, pattern: {text} should be {value.name.lower()}")
     scores, sentences, rate = mesh_scores(folder, chosen)
     result = {
-        "labeler": name,
         "sample_reports": {"right": right, "labels": total},
         "phrases": {key: {"right": sum(marks), "of": len(marks)} for key, marks in by_name.items()},
         "patterns": {key: {"right": sum(marks), "of": len(marks)} for key, marks in scopes.items()},
@@ -257,9 +258,11 @@ def labeler(folder: Path, name: str, misses: bool, as_json: bool) -> None:
         "sentences_per_second": round(rate),
         "misses": missed if misses else len(missed),
     }
-    if as_json:
-        click.echo(json.dumps(result))
-        return
+    if out is not None:
+        record = new_record(
+            "labeler", subject={"labeler": name}, runs={}, samples={}, results=result
+        )
+        write_record(out, record)
     click.echo(f"CheXpert sample reports: {right} of {total} labels agree")
     click.echo("CheXpert phrases in simple sentences (positive, negative, uncertain):")
     for key, marks in by_name.items():

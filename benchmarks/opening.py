@@ -11,10 +11,12 @@ from unittest.mock import patch
 import click
 import numpy as np
 
-from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.benchmarks.record import Samples, new_record, write_record
+from cxr_edge.benchmarks.record.options import json_option
+from cxr_edge.benchmarks.vectors import plain_columns
 from cxr_edge.blas import one_blas_thread
 from cxr_edge.indexes import scan
-from cxr_edge.indexes.contents import Columns, Sources, Strings
+from cxr_edge.indexes.contents import Columns
 from cxr_edge.indexes.native import FAST
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.indexes.writing import write_index
@@ -44,20 +46,11 @@ def _columns(rows: int) -> Columns:
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((rows, DIMENSION), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return Columns(
-        vectors=vectors,
-        texts=Strings.of(f"Sentence {n} has about as many letters as most." for n in range(rows)),
-        sources=Sources.of([f"s{n}"] for n in range(rows)),
-        labels=np.zeros((rows, 14), np.int8),
-        attributes=np.zeros(rows, np.uint8),
-        section=np.ones(rows, np.uint8),
-        frequency=np.ones(rows, np.uint32),
-        cluster_size=np.ones(rows, np.uint32),
-    )
+    return plain_columns(vectors)
 
 
-def _median_ms(index: SentenceIndex, runs: int) -> float:
-    """One thread scores every row and takes the ten best; median over random queries."""
+def _scans(index: SentenceIndex, runs: int) -> Samples:
+    """One thread scores every row and takes the ten best, for random queries."""
     rng = np.random.default_rng(1)
     spans = []
     with one_blas_thread():
@@ -66,11 +59,13 @@ def _median_ms(index: SentenceIndex, runs: int) -> float:
             started = perf_counter()
             scan.scan(index.vectors, query, 10)
             spans.append((perf_counter() - started) * 1e3)
-    return round(float(np.median(spans)), 2)
+    return Samples("ms", spans)
 
 
-def measure(rows: int, dtype: str, folder: Path, runs: int) -> dict[str, object]:
-    """Write, open and search one index; milliseconds and MiB."""
+def measure(
+    rows: int, dtype: str, folder: Path, runs: int
+) -> tuple[dict[str, object], dict[str, Samples]]:
+    """Write, open and search one index: milliseconds and MiB, and every sample."""
     about = {"name": "opening", "unit": "sentence", "metric": "cosine", "space": "none/0"}
     columns, out = _columns(rows), folder / f"{rows}-{dtype}"
     started = perf_counter()
@@ -82,6 +77,12 @@ def measure(rows: int, dtype: str, folder: Path, runs: int) -> dict[str, object]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         opened.append(json.loads(done.stdout))
     quickest = min(opened)
+    samples = {"open": Samples("ms", [one[0] for one in opened])}
+    if FAST:
+        samples["reader"] = _scans(index, runs)
+    with patch.object(scan, "FAST", False):
+        samples["numpy"] = _scans(index, runs)
+    middle = {name: round(float(np.median(one.values)), 2) for name, one in samples.items()}
     figures: dict[str, object] = {
         "rows": rows,
         "dtype": dtype,
@@ -90,26 +91,33 @@ def measure(rows: int, dtype: str, folder: Path, runs: int) -> dict[str, object]
         "open_ms": round(quickest[0], 1),
         "private_before_mib": round(quickest[1], 1),
         "private_after_mib": round(quickest[2], 1),
-        "numpy_ms": 0.0,
-        "reader_ms": _median_ms(index, runs) if FAST else None,
+        "numpy_ms": middle["numpy"],
+        "reader_ms": middle.get("reader"),
     }
-    with patch.object(scan, "FAST", False):
-        figures["numpy_ms"] = _median_ms(index, runs)
-    return figures
+    return figures, {f"{name} / {dtype} / {rows} rows": one for name, one in samples.items()}
 
 
 @click.command()
 @click.option("--rows", multiple=True, type=int, default=(20_000, 50_000, 200_000))
 @click.option("--runs", default=30, show_default=True, type=click.IntRange(min=5))
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
+@json_option()
 def opening(rows: tuple[int, ...], runs: int, out: Path | None) -> None:
     """Write, open and search indexes of random vectors, exactly and with one thread."""
     measured = []
+    samples: dict[str, Samples] = {}
     with tempfile.TemporaryDirectory(prefix="cxr-edge-opening-") as folder:
         for count in rows:
             for dtype in ("float32", "float16"):
-                figures = measure(count, dtype, Path(folder), runs)
+                figures, taken = measure(count, dtype, Path(folder), runs)
+                samples |= taken
                 measured.append(figures)
                 click.echo("  ".join(f"{key} {value}" for key, value in figures.items()))
     if out is not None:
-        write_json(out, {"machine": machine(), "dimension": DIMENSION, "measured": measured})
+        record = new_record(
+            "opening",
+            subject={"dimension": DIMENSION},
+            runs={"warm_up": 0, "rounds": runs},
+            samples=samples,
+            results={"measured": measured},
+        )
+        write_record(out, record)

@@ -22,9 +22,16 @@ TARGETS = (0.95, 0.99)
 _WARM = 200
 
 
-def sweep(search: Search, asked: dict[str, Any], exact: bool) -> dict[str, list[dict[str, float]]]:
-    """For each kind of query, recall and milliseconds for widening beams, up to the last target."""
+def sweep(
+    search: Search, asked: dict[str, Any], exact: bool
+) -> tuple[dict[str, list[dict[str, float]]], dict[str, list[float]]]:
+    """For each kind of query, recall and milliseconds for widening beams, up to the last target.
+
+    Returns:
+        Points by kind, and the milliseconds of every query by kind and width.
+    """
     curves: dict[str, list[dict[str, float]]] = {}
+    taken: dict[str, list[float]] = {}
     for kind in ("image", "text"):
         queries, truth = asked[kind], asked[f"{kind}_truth"]
         curves[kind] = []
@@ -35,13 +42,14 @@ def sweep(search: Search, asked: dict[str, Any], exact: bool) -> dict[str, list[
                 rows = search(query, K, width)
                 spans.append((perf_counter() - began) * 1e3)
                 shares.append(len({int(row) for row in rows} & {int(row) for row in best}) / K)
+            taken[f"{kind} / ef {width}"] = [round(span, 4) for span in spans]
             recall = float(np.mean(shares))
             p50, p99 = np.percentile(spans, [50, 99])
             point = {"ef": width, "recall": recall, "p50_ms": float(p50), "p99_ms": float(p99)}
             curves[kind].append({key: round(value, 4) for key, value in point.items()})
             if recall >= TARGETS[-1]:
                 break
-    return curves
+    return curves, taken
 
 
 def memory() -> dict[str, float]:
@@ -74,7 +82,7 @@ def main(name: str, folder: Path, queries: Path, job: str) -> None:
     first = (perf_counter() - began) * 1e3
     answer: dict[str, Any] = {"open_to_first_result_ms": round(first, 1)}
     if job == "sweep":
-        answer["curves"] = sweep(search, asked, peer.exact)
+        answer["curves"], answer["taken"] = sweep(search, asked, peer.exact)
     else:
         for query in asked["image"][:_WARM]:
             search(query, K, 64)

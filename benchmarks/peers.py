@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.indexes.contents import Columns, Graph, Sources, Strings
+from cxr_edge.benchmarks.vectors import plain_columns
+from cxr_edge.indexes.contents import Graph
 from cxr_edge.indexes.graph.queries import Queries
 
 Search = Callable[[NDArray[np.float32], int, int], NDArray[Any]]
@@ -47,20 +48,6 @@ class Peer:
 # ---- ours ----
 
 
-def _columns(vectors: NDArray[np.float32]) -> Columns:
-    rows = len(vectors)
-    return Columns(
-        vectors=vectors,
-        texts=Strings.of(f"Sentence {row}." for row in range(rows)),
-        sources=Sources.of([f"report-{row}"] for row in range(rows)),
-        labels=np.zeros((rows, 14), np.int8),
-        attributes=np.zeros(rows, np.uint8),
-        section=np.zeros(rows, np.uint8),
-        frequency=np.ones(rows, np.uint32),
-        cluster_size=np.ones(rows, np.uint32),
-    )
-
-
 def _build_ours(
     folder: Path, vectors: NDArray[np.float32], pictures: NDArray[np.float32] | None
 ) -> str:
@@ -76,7 +63,8 @@ def _build_ours(
             return f"refused: {built.reason}"
         graph = built
     manifest = {"name": "bench", "unit": "sentence", "metric": "cosine", "space": SPACE}
-    write_index(folder / "index", _columns(vectors), manifest=manifest, graph=graph, dtype=dtype)
+    columns = plain_columns(vectors)
+    write_index(folder / "index", columns, manifest=manifest, graph=graph, dtype=dtype)
     return dtype if graph is None else f"{dtype}, ef {graph.about['expansion_search']}"
 
 

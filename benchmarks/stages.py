@@ -14,7 +14,8 @@ import click
 import numpy as np
 
 from cxr_edge.benchmarks.radiograph_files import BITS, COLUMNS, ROWS, write_files
-from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.benchmarks.record import Samples, new_record, write_record
+from cxr_edge.benchmarks.record.options import json_option
 from cxr_edge.dicom import StudyReader
 from cxr_edge.pipeline import Pipeline
 from cxr_edge.preprocess import Recipe, apply
@@ -37,7 +38,7 @@ _RECIPE = Recipe.from_json(
 @click.option("--threads", type=click.IntRange(min=1), help="Processors for the encoder.")
 @click.option("--reading-only", is_flag=True, help="Read and preprocess only; needs no bundle.")
 @click.option("--standard/--no-standard", default=True, help="Time pydicom's path beside ours.")
-@click.option("--json", "target", type=click.Path(path_type=Path), help="Also write figures here.")
+@json_option()
 def stages(
     runs: int,
     bundle: Path | None,
@@ -45,28 +46,41 @@ def stages(
     threads: int | None,
     reading_only: bool,
     standard: bool,
-    target: Path | None,
+    out: Path | None,
 ) -> None:
     """Time every stage for a 3050 x 2500 radiograph in each transfer syntax."""
     results: dict[str, dict[str, object]] = {}
+    samples: dict[str, Samples] = {}
+    about: Mapping[str, object] = {"recipe": _RECIPE.to_json()}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if reading_only:
             run = _reading(stack.enter_context(StudyReader()))
         else:
             pipeline = Pipeline.load(bundle, index, threads=threads)
-            run = _drafting(stack.enter_context(pipeline))
+            run, about = _drafting(stack.enter_context(pipeline)), pipeline.provenance
         click.echo(f"{ROWS} x {COLUMNS}, {BITS} bits in 16, {runs} runs, milliseconds p50/p95")
         for name, path in write_files(folder):
-            ours = _summarise(_repeat(lambda path=path: run(path), runs))  # type: ignore[misc]
-            row: dict[str, object] = {"bytes": path.stat().st_size, "stages_ms": ours}
-            if standard:
-                row["pydicom_ms"] = _time_standard(path, max(runs // 3, 1))
+            ours = _by_stage(_repeat(lambda path=path: run(path), runs))  # type: ignore[misc]
+            row: dict[str, object] = {"bytes": path.stat().st_size, "stages_ms": _summarise(ours)}
+            samples |= {f"{name} / {part}": Samples("ms", ours[part], name) for part in ours}
+            if standard and (theirs := _time_standard(path, max(runs // 3, 1))):
+                row["pydicom_ms"] = float(np.median(theirs))
+                samples[f"{name} / pydicom"] = Samples("ms", theirs)
+            elif standard:
+                row["pydicom_ms"] = None
             results[name] = row
             click.echo(_line(name, row))
             path.unlink()
-    if target is not None:
-        write_json(target, {"machine": machine(), "runs": runs, "files": results})
+    if out is not None:
+        record = new_record(
+            "stages",
+            subject=about,
+            runs={"warm_up": 1, "rounds": runs},
+            samples=samples,
+            results={"files": results},
+        )
+        write_record(out, record)
 
 
 def _reading(reader: StudyReader) -> Callable[[Path], Timings]:
@@ -95,19 +109,20 @@ def _repeat(run: Callable[[], Timings], runs: int) -> list[Timings]:
     return [run() for _ in range(runs)]
 
 
-def _summarise(timings: list[Timings]) -> dict[str, list[float]]:
+def _by_stage(timings: list[Timings]) -> dict[str, list[float]]:
+    return {stage: [timing[stage] for timing in timings] for stage in timings[0]}
+
+
+def _summarise(spans: Mapping[str, list[float]]) -> dict[str, list[float]]:
     """Return the 50th and 95th percentile of every stage."""
     return {
-        stage: [
-            round(float(np.percentile([timing[stage] for timing in timings], q)), 3)
-            for q in (50, 95)
-        ]
-        for stage in timings[0]
+        stage: [round(float(value), 3) for value in np.percentile(values, (50, 95))]
+        for stage, values in spans.items()
     }
 
 
-def _time_standard(path: Path, runs: int) -> float | None:
-    """Return the median of pydicom's path, or None where pydicom has no decoder for the file."""
+def _time_standard(path: Path, runs: int) -> list[float]:
+    """Time pydicom's path; nothing where pydicom has no decoder for the file."""
     from pydicom import dcmread
     from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
@@ -119,9 +134,9 @@ def _time_standard(path: Path, runs: int) -> float | None:
         return {"total": (perf_counter() - begin) * 1e3}
 
     try:
-        return _summarise(_repeat(run, runs))["total"][0]
+        return _by_stage(_repeat(run, runs))["total"]
     except (RuntimeError, NotImplementedError, AttributeError):
-        return None
+        return []
 
 
 def _line(name: str, row: Mapping[str, object]) -> str:

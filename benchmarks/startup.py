@@ -1,30 +1,26 @@
 """``cxr-bench startup``: from process start to a draft, and what an import costs."""
 
-import statistics
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import click
 
-from cxr_edge.benchmarks.record import machine, write_json
-
-
-def _wall(command: list[str], runs: int) -> list[float]:
-    """Seconds of whole processes, after one that warms the file cache."""
-    seconds = []
-    for _ in range(runs + 1):
-        started = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        seconds.append(time.perf_counter() - started)
-    return seconds[1:]
+from cxr_edge.benchmarks.record import (
+    Samples,
+    interleave,
+    new_record,
+    summary,
+    write_record,
+)
+from cxr_edge.benchmarks.record.options import json_option
 
 
 @click.command()
 @click.argument("study", type=click.Path(exists=True, path_type=Path))
 @click.option("--runs", default=10, show_default=True, type=click.IntRange(min=3))
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
+@json_option()
 def startup(study: Path, runs: int, out: Path | None) -> None:
     """Time 'import cxr_edge' and a whole 'cxr-run STUDY', each in processes of its own."""
     python = sys.executable
@@ -34,10 +30,23 @@ def startup(study: Path, runs: int, out: Path | None) -> None:
         "import cxr_edge.pipeline": [python, "-c", "import cxr_edge.pipeline"],
         "cxr-run STUDY --json": [str(Path(python).with_name("cxr-run")), str(study), "--json"],
     }
-    rows = {name: _wall(command, runs) for name, command in commands.items()}
+    quiet = partial(
+        subprocess.run, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    systems = {name: partial(quiet, command) for name, command in commands.items()}
+    # One first run of each warms the file cache.
+    spans = interleave(systems, runs, warm_up=1)
+    figures = {name: summary(values) for name, values in spans.items()}
     click.echo("| process | median ms | min ms | max ms |\n|---|---|---|---|")
-    for name, seconds in rows.items():
-        figures = (statistics.median(seconds), min(seconds), max(seconds))
-        click.echo(f"| `{name}` | " + " | ".join(f"{value * 1e3:.0f}" for value in figures) + " |")
+    for name, figure in figures.items():
+        cells = " | ".join(f"{figure[key]:.0f}" for key in ("p50", "min", "max"))
+        click.echo(f"| `{name}` | {cells} |")
     if out is not None:
-        write_json(out, {"machine": machine(), "study": study.name, "seconds": rows})
+        record = new_record(
+            "startup",
+            subject={"study": study.name},
+            runs={"warm_up": 1, "rounds": runs},
+            samples={name: Samples("ms", values, "processes") for name, values in spans.items()},
+            results={"processes_ms": figures},
+        )
+        write_record(out, record)

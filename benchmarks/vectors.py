@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.indexes.contents import Columns, Sources, Strings
+
 _BLOCK = 65_536
 
 
@@ -94,3 +96,18 @@ class Cones:
             block = along * axis + np.float32(np.sqrt(1 - along**2)) * moved
             rows[start : start + _BLOCK] = block / np.linalg.norm(block, axis=1, keepdims=True)
         return rows
+
+
+def plain_columns(vectors: NDArray[np.float32]) -> Columns:
+    """Contents of an index of these vectors (N, D) whose sentences say nothing."""
+    rows = len(vectors)
+    return Columns(
+        vectors=vectors,
+        texts=Strings.of(f"Sentence {row}." for row in range(rows)),
+        sources=Sources.of([f"report-{row}"] for row in range(rows)),
+        labels=np.zeros((rows, 14), np.int8),
+        attributes=np.zeros(rows, np.uint8),
+        section=np.zeros(rows, np.uint8),
+        frequency=np.ones(rows, np.uint32),
+        cluster_size=np.ones(rows, np.uint32),
+    )

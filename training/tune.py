@@ -13,7 +13,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.benchmarks.record import machine, write_json
+from cxr_edge.benchmarks.record import new_record, write_record
+from cxr_edge.benchmarks.record.options import json_option
 from cxr_edge.errors import CorpusError
 from cxr_edge.labelers.attributes import severity_of, side_of
 from cxr_edge.labelers.sentences import split_sentences
@@ -235,7 +236,7 @@ def tune_command(weights: Path, bundle: Path, index: Path, data: Path) -> None:
 @click.option(
     "--data", required=True, type=click.Path(path_type=Path), help="Studies with reports."
 )
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Also write the figures here.")
+@json_option()
 def drafts_command(bundle: Path | None, index: Path | None, data: Path, out: Path | None) -> None:
     """Score whole drafts on 'valid': label F1 (rules), contradictions, comparisons."""
     rows = draft_table(data, bundle, index)
@@ -249,7 +250,11 @@ def drafts_command(bundle: Path | None, index: Path | None, data: Path, out: Pat
             f"{row.contradictions} | {row.comparisons} |"
         )
     if out is not None:
-        systems = [asdict(row) for row in rows]
-        write_json(
-            out, {"machine": machine(), "data": data.name, "split": "valid", "systems": systems}
+        record = new_record(
+            "cxr-train drafts",
+            subject={"data": data.name, "split": "valid"},
+            runs={},
+            samples={},
+            results={"systems": [asdict(row) for row in rows]},
         )
+        write_record(out, record)

@@ -12,7 +12,7 @@ from cxr_edge.benchmarks.record.files import (
     write_json,
     write_record,
 )
-from cxr_edge.benchmarks.record.machine import machine
+from cxr_edge.benchmarks.record.machine import machine, today
 from cxr_edge.benchmarks.record.samples import Ratio, Samples, interleave, ratio, summary
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "read_record",
     "samples_of",
     "summary",
+    "today",
     "write_json",
     "write_record",
 ]

@@ -1,6 +1,7 @@
 """The one record of a benchmark: made, written whole, read back and checked."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -27,6 +28,7 @@ _PARTS: Mapping[str, type | tuple[type, ...]] = {
     "samples": dict,
     "results": dict,
 }
+_NUMBERS = re.compile(r"\[\n([-+.\deE,\s]+)\]")
 _MACHINE = ("date", "processor", "system", "python", "packages", "load_average")
 
 
@@ -120,7 +122,10 @@ def write_json(target: Path, data: Mapping[str, object]) -> None:
         OutputError: the disk refuses.
         ValueError: it holds a number that is not finite.
     """
-    write_atomically(target, json.dumps(data, indent=1, allow_nan=False).encode() + b"\n")
+    text = json.dumps(data, indent=1, allow_nan=False)
+    # A list of numbers on one line: a raw line break after the bracket is in no string.
+    text = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
+    write_atomically(target, text.encode() + b"\n")
 
 
 def _problem(record: object) -> str:

@@ -56,6 +56,11 @@ _BEFORE = load_average()
 """Taken when the command's modules are imported, so before it does any work."""
 
 
+def today() -> str:
+    """The day in UTC, as 2026-11-22."""
+    return datetime.now(UTC).date().isoformat()
+
+
 def machine() -> dict[str, object]:
     """The machine and what runs on it now; None stands for what the system does not tell.
 
@@ -63,7 +68,7 @@ def machine() -> dict[str, object]:
     each GPU's are in MiB; ``load_average`` is that when the program began and that of now.
     """
     return {
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
         "processor": _processor(),
         "flags": _flags(),
         "cores": os.cpu_count(),

@@ -1,6 +1,5 @@
 """What ``cxr-bench exports`` measures and prints, and that the documentation prints the same."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ from click.testing import CliRunner
 
 from cxr_edge.benchmarks.exports import exports, measure, parameters, shapes_of
 from cxr_edge.benchmarks.exports_table import table
+from cxr_edge.benchmarks.record import read_record
 from cxr_edge.export.fingerprints import FINGERPRINTS
 from cxr_edge.export.registry import ARCHITECTURES
 
@@ -28,7 +28,7 @@ def test_the_table_is_that_of_the_documentation() -> None:
 
 
 def test_every_architecture_was_exported_at_its_full_size() -> None:
-    rows = json.loads(RECORD.read_text())["rows"]
+    rows = read_record(RECORD)["results"]["rows"]
     for name in FINGERPRINTS:
         row = rows[name]["fp32"]
         assert row["parameters"] >= (ARCHITECTURES[name].parameters or 0), name

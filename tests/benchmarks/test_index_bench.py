@@ -1,6 +1,5 @@
 """The synthetic vectors, and the comparison of index libraries on a small one."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from click.testing import CliRunner
 
 from cxr_edge.benchmarks.index_peers import index
 from cxr_edge.benchmarks.peers import PEERS
+from cxr_edge.benchmarks.record import read_record
 from cxr_edge.benchmarks.vectors import Cones
 
 
@@ -34,9 +34,13 @@ def test_exact_search_finds_everything_and_shares_its_file(tmp_path: Path) -> No
     out = tmp_path / "index.json"
     done = CliRunner().invoke(index, ["--rows", "1000", *only, "--json", str(out)])
     assert done.exit_code == 0, done.output
-    results = json.loads(out.read_text())["sizes"]["1000"]
+    record = read_record(out)
+    results = record["results"]["sizes"]["1000"]
     assert list(results) == ["ours, exact", "numpy, exact"]
-    for result in results.values():
+    for name, result in results.items():
+        taken = record["samples"][f"{name} / 1000 rows / image / ef 0"]["values"]
+        assert len(taken) == 500
+        assert result["curves"]["image"][0]["p50_ms"] == pytest.approx(np.median(taken), abs=1e-3)
         assert [result["curves"][kind][0]["recall"] for kind in ("image", "text")] == [1.0, 1.0]
         assert result["file_mb"] > 1.9  # 1000 x 512 x 4 bytes
         assert len(result["two_processes"]) == 2

@@ -152,6 +152,9 @@ class SentenceIndex:
         k = min(k, len(self))
         if k == 0:
             return ()
+        near = encoding.nearest
+        if near is not None and near.index == self.digest and k <= len(near.rows):
+            return tuple(self.hit(*pair) for pair in zip(near.rows[:k], near.scores, strict=False))
         queries = encoding.vector[None]
         if self.chosen.graph and self.graph is not None and k <= MEASURED:
             found = walk(self.vectors, self.graph, queries, k, ef=self.chosen.ef)

@@ -1,7 +1,8 @@
 """The networks of one bundle, each loaded once and all on the same engine."""
 
 from cxr_edge.bundle import Bundle
-from cxr_edge.engines import Engine, load_network
+from cxr_edge.engines import Engine, choose_engine, load_network, precision_of
+from cxr_edge.engines.resident import Resident
 
 
 class Networks:
@@ -18,15 +19,30 @@ class Networks:
         self._bundle, self._engine, self._threads = bundle, engine, threads
         self._opened: dict[str, Engine] = {}
 
-    def open(self, role: str) -> Engine:
+    def engine_of(self, role: str) -> str:
+        """Name of the engine that a network will run on.
+
+        Raises:
+            EngineUnavailable: none can, or the one asked for cannot.
+            BundleError: the bundle has no such network.
+        """
+        return choose_engine(self._engine, precision_of(self._bundle, role))
+
+    def open(self, role: str, resident: Resident | None = None) -> Engine:
         """The network of a role, ready to run. It stays ours: do not close it.
+
+        Args:
+            role: of the network.
+            resident: rows that it is to search as well; heeded when it is first opened.
 
         Raises:
             BundleError: the bundle has no such network, or its file is damaged.
             EngineUnavailable: the engine cannot run on this machine.
         """
         if role not in self._opened:
-            self._opened[role] = load_network(self._bundle, role, self._engine, self._threads)
+            self._opened[role] = load_network(
+                self._bundle, role, self._engine, self._threads, resident
+            )
         return self._opened[role]
 
     def close(self) -> None:

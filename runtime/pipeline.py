@@ -18,6 +18,7 @@ from cxr_edge.bundle import Bundle
 from cxr_edge.dicom import StudyReader
 from cxr_edge.encoder import ImageEncoder
 from cxr_edge.errors import CxrEdgeError, MethodError
+from cxr_edge.image_network import open_image_network
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.methods import Parts, get_method
 from cxr_edge.networks import Networks
@@ -59,9 +60,12 @@ class Pipeline:
         self.bundle, self._index, self._networks = parts.bundle, parts.index, parts.networks
         if self._index is not None:
             self._index.require_space(self.bundle.space, self.bundle.metric)
-        self.engine = self._networks.open("image")
-        self.method_name, self._method = method, get_method(method)(parts)
-        self._encoder = ImageEncoder(self.bundle, self.engine)
+        wanted = get_method(method)
+        searched = None if wanted.scores_every_row else self._index
+        self._image = open_image_network(self._networks, searched, parts.k)
+        self.engine = self._image.engine
+        self.method_name, self._method = method, wanted(parts)
+        self._encoder = ImageEncoder(self.bundle, self.engine, self._image.beside)
         self._reader = reader
         self.warm_up()
 
@@ -232,7 +236,7 @@ class Pipeline:
                 "index": str(index.manifest.get("name", index.directory.name)),
                 "index_sha256": index.digest,
                 "index_rows": len(index),
-                "search": index.plan
+                "search": self._image.search
                 if not self._method.scores_every_row
                 else f"exact: {self.method_name} scores every row",
             }

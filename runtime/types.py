@@ -95,6 +95,18 @@ class StudyFailure:
 
 
 @dataclass(frozen=True)
+class Nearest:
+    """The best rows of an index for one picture, found by the engine beside the encoder."""
+
+    index: str
+    """Digest of the index."""
+    rows: NDArray[np.intp]
+    """intp (k,): best first, of equal ones the lower row first."""
+    scores: NDArray[np.float32]
+    """float32 (k,)."""
+
+
+@dataclass(frozen=True)
 class Encoding:
     """What the image encoder says of one picture."""
 
@@ -107,6 +119,8 @@ class Encoding:
     extras: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """Further outputs of the image network by name, without the batch axis, float32, finite: what a
     decoder reads, such as the fourteen prompted embeddings (14, P) or a grid (G, D)."""
+    nearest: Nearest | None = None
+    """Where a GPU searched an index as well; None where nobody did, or it could not be sure."""
 
 
 class Attribute(IntFlag):

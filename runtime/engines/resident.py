@@ -194,6 +194,15 @@ class Resident:
         return found
 
 
+@dataclass(frozen=True)
+class Beside:
+    """An index whose rows a network searches."""
+
+    index: str
+    """Its digest."""
+    resident: Resident
+
+
 def _blocks(vectors: NDArray[Any]) -> list[NDArray[np.float32]]:
     """Parts of the rows as float32, so that no second copy of all is made at that size."""
     step = 1 << 16

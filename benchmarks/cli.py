@@ -17,8 +17,8 @@ from cxr_edge.benchmarks.index_peers import index
 from cxr_edge.benchmarks.int8 import int8
 from cxr_edge.benchmarks.labeler import labeler
 from cxr_edge.benchmarks.opening import opening
-from cxr_edge.benchmarks.quality.command import quality
 from cxr_edge.benchmarks.pictures.commands import pictures, readme
+from cxr_edge.benchmarks.quality.command import quality
 from cxr_edge.benchmarks.record.compare_command import compare
 from cxr_edge.benchmarks.stages import stages
 from cxr_edge.benchmarks.startup import startup

@@ -10,7 +10,7 @@ from cxr_edge.atomic import write_atomically
 from cxr_edge.benchmarks.claims.command import Outcome, run
 from cxr_edge.benchmarks.claims.options import asked_for
 from cxr_edge.benchmarks.record import write_record
-from cxr_edge.errors import OutputError
+from cxr_edge.errors import CxrEdgeError, OutputError
 
 RECORD, TABLE, PAGE = "claims.json", "claims.txt", "claims.html"
 """Names in ``--out``."""
@@ -53,7 +53,16 @@ def _require_folder(place: Path) -> None:
 
 
 def _write_page(place: Path, outcome: Outcome) -> None:
-    raise OutputError(f"cannot write {place}: pages are not drawn yet")
+    """The page, where pictures can be drawn; the figures are there without it."""
+    from cxr_edge.benchmarks.pictures.canvas import require_matplotlib
+    from cxr_edge.benchmarks.pictures.page import render
+
+    try:
+        require_matplotlib()
+    except CxrEdgeError as problem:
+        _said(f"{place} is not written: {problem}")
+        return
+    write_atomically(place, render([(place.stem, outcome.record)]))
 
 
 def _said(line: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.indexes.compression.pairs import BAND, exact_cosines
+from cxr_edge.indexes.compression.pairs import PAIRS, band, exact_cosines
 
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -110,11 +110,12 @@ def _first_above(
     columns: NDArray[np.intp],
 ) -> NDArray[np.intp]:
     """Per row of ``products`` the first column above the threshold, or ``NONE``."""
-    near = products > threshold - BAND
+    unsure_by = band(block.shape[1])
+    near = products > threshold - unsure_by
     found: NDArray[np.intp] = near.argmax(axis=1)
     every = np.arange(len(found))
     none = ~near[every, found]
-    unsure = np.flatnonzero(~none & (products[every, found] <= threshold + BAND))
+    unsure = np.flatnonzero(~none & (products[every, found] <= threshold + unsure_by))
     found[none] = NONE
     for row in unsure:
         candidates = np.flatnonzero(near[row])
@@ -141,12 +142,15 @@ def settle(block: Vectors, thresholds: tuple[float, ...], open_: NDArray[np.bool
     """
     owners = np.full(open_.shape, NONE, np.int64)
     products = block @ block.T
+    unsure_by = band(block.shape[1])
     for level, threshold in enumerate(thresholds):
         rows = np.flatnonzero(open_[level])
-        near = np.triu(_part(products, rows, rows) > threshold - BAND, 1)
-        unsure = near & (_part(products, rows, rows) <= threshold + BAND)
+        near = np.triu(_part(products, rows, rows) > threshold - unsure_by, 1)
+        unsure = near & (_part(products, rows, rows) <= threshold + unsure_by)
         left, right = np.nonzero(unsure)
-        near[left, right] = exact_cosines(block[rows[left]], block[rows[right]]) > threshold
+        for start in range(0, left.size, PAIRS):  # there may be millions, of equal rows
+            one, other = left[start : start + PAIRS], right[start : start + PAIRS]
+            near[one, other] = exact_cosines(block[rows[one]], block[rows[other]]) > threshold
         free = np.ones(rows.size, np.bool_)
         for number in range(rows.size):
             if free[number]:

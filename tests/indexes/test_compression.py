@@ -1,6 +1,7 @@
 """Greedy leader clustering: the fast one is the one written down, whatever block and BLAS."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from cxr_edge.bundle import Bundle
 from cxr_edge.indexes.building.encoding import embed
 from cxr_edge.indexes.compression import LEVELS
 from cxr_edge.indexes.compression.clustering import cluster, rows_that_fit
-from cxr_edge.indexes.compression.pairs import BAND, exact_cosines, normalised
+from cxr_edge.indexes.compression.pairs import band, exact_cosines, normalised
 from cxr_edge.labelers.sentences import split_sentences
 from cxr_edge.pipeline import DEFAULT_DATA
 
@@ -100,9 +101,9 @@ def test_rows_are_near_their_representative_and_representatives_far(
     assert (exact_cosines(openi[followers], openi[owner[followers]]) > 1 - level).all()
     wide = openi[leaders].astype(np.float64)
     between = np.triu(wide @ wide.T, 1)
-    left, right = np.nonzero(between > 1 - level - BAND)
+    left, right = np.nonzero(between > 1 - level - band(128))
     assert (exact_cosines(openi[leaders[left]], openi[leaders[right]]) <= 1 - level).all()
-    assert between.max() <= 1 - level + BAND
+    assert between.max() <= 1 - level + band(128)
 
 
 def straddling(pairs: int, dimension: int, level: float, seed: int) -> np.ndarray:
@@ -139,11 +140,66 @@ def test_pairs_next_to_the_threshold_are_decided_in_float64(level: float) -> Non
     above = cosines > 1 - level
     assert 0.2 < above.mean() < 0.8
     single = np.array([a @ b for a, b in zip(vectors[::2], vectors[1::2], strict=True)])
-    assert (np.abs(cosines - (1 - level)) < BAND).all()
+    assert (np.abs(cosines - (1 - level)) < band(768)).all()
     assert ((single.astype(np.float64) > 1 - level) != above).any(), "float32 would have done"
     expected = written_down(vectors, level)
     for block in (1, 5, 64, 4096):
         np.testing.assert_array_equal(fast(vectors, (level,), block=block)[0], expected)
+
+
+def lost_in_rounding(dimension: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two unit vectors whose products are each too small to be seen beside the first one.
+
+    Products of just under half a last digit of the sum so far are lost one by one where they are
+    added one after the other, as they are within a block of a matrix product.
+    """
+    tiny = np.sqrt(0.999 * 2.0**-25)
+    first = np.full(dimension, tiny)
+    first[0] = np.sqrt(0.501)
+    first[-1] = np.sqrt(1 - (first[:-1] ** 2).sum())
+    second = first.copy()
+    second[-1] *= -1
+    one, other = normalised(np.stack([first, second]))
+    return one, other
+
+
+@pytest.mark.parametrize("dimension", [2, 128, 768, 2048])
+def test_no_order_of_a_sum_leaves_the_band(dimension: int) -> None:
+    rng = np.random.default_rng(dimension)
+    pairs = [normalised(rng.standard_normal((2, dimension)) + 1) for _ in range(20)]
+    for one, other in [*pairs, lost_in_rounding(dimension)]:
+        (exact,) = exact_cosines(one[None], other[None])
+        products = one * other
+        by_magnitude = np.argsort(-np.abs(products))
+        for order in (slice(None), slice(None, None, -1), by_magnitude, by_magnitude[::-1]):
+            single = np.cumsum(products[order], dtype=np.float32)[-1]
+            assert abs(float(single) - exact) <= band(dimension)
+
+
+@pytest.mark.parametrize("dimension", [768, 1024])
+def test_what_a_product_loses_is_decided_again(dimension: int) -> None:
+    """A row that float32 puts below the threshold by more than 1e-5 and that is above it."""
+    one, other = lost_in_rounding(dimension)
+    (exact,) = exact_cosines(one[None], other[None])
+    (sequential,) = np.cumsum(one * other, dtype=np.float32)[-1:]
+    assert exact - float(sequential) > 1e-5
+    vectors = np.stack([one, *[other] * 40])
+    level = 1 - (exact - 1e-9)
+    expected = written_down(vectors, level)
+    assert (expected == 0).all()
+    for block in (1, 16, 4096):
+        np.testing.assert_array_equal(fast(vectors, (level,), block=block)[0], expected)
+
+
+def test_rows_that_all_lie_at_the_threshold_take_little_memory() -> None:
+    """Four and a half million pairs in one block, each to be decided again."""
+    rows = normalised(np.ones((3000, 8), np.float32))
+    tracemalloc.start()
+    found = fast(rows, (2e-8,), block=4096)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (found == written_down(rows, 2e-8)).all()
+    assert peak < 600 * 2**20
 
 
 def test_a_cosine_equal_to_the_threshold_is_not_above_it() -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.benchmarks.quality.bootstrap import interval
+from cxr_edge.benchmarks.quality.matrices import confusion, f1, positives
 from cxr_edge.labelers.attributes import attributes
 from cxr_edge.labels import NO_FINDING, OBSERVATIONS, SUPPORT_DEVICES, Mention
 from cxr_edge.pipeline import Pipeline
-from cxr_edge.training.gates import SCORED, f1_scores, positives
+from cxr_edge.training.gates import SCORED
 from cxr_edge.training.targets import label_reports
 from cxr_edge.types import Attribute, Report
 
@@ -69,18 +71,18 @@ def measure(name: str, drafts: Sequence[Sequence[str]], truth: NDArray[np.int8])
     """
     drafted = positives(label_reports([" ".join(d) for d in drafts]))[:, _COLUMNS]
     wanted = positives(truth)[:, _COLUMNS]
-    f1 = f1_scores(wanted, drafted)
-    rng = np.random.default_rng(0)
-    resampled = [
-        f1_scores(wanted[rows], drafted[rows]).mean()
-        for rows in rng.integers(0, len(wanted), (_RESAMPLES, len(wanted)))
-    ]
-    low, high = np.quantile(resampled, [0.025, 0.975])
+    each = f1(confusion(wanted, drafted))
+    bounds = interval(
+        lambda weights: f1(confusion(wanted, drafted, weights), "macro"),
+        len(wanted),
+        _RESAMPLES,
+        seed=0,
+    )
     return DraftQuality(
         name,
-        {n: float(value) for n, value in zip(SCORED, f1, strict=True)},
-        float(f1.mean()),
-        (float(low), float(high)),
+        {n: float(value) for n, value in zip(SCORED, each, strict=True)},
+        float(each.mean()),
+        bounds,
         sum(contradicts_itself(draft) for draft in drafts),
         sum(bool(attributes(" ".join(draft)) & Attribute.COMPARISON) for draft in drafts),
     )

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.benchmarks.quality.matrices import positives
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import load_engine
 from cxr_edge.errors import CorpusError
 from cxr_edge.labels import OBSERVATIONS
 from cxr_edge.preprocess import apply
 from cxr_edge.training.auroc import auroc, auroc_interval
-from cxr_edge.training.gates import positives
 from cxr_edge.training.pictures import load_picture
 from cxr_edge.training.progress import bar
 from cxr_edge.training.studies import read_studies

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.labels import NO_FINDING, OBSERVATIONS, SUPPORT_DEVICES, Mention
+from cxr_edge.benchmarks.quality.matrices import Matrix, confusion, f1
+from cxr_edge.labels import NO_FINDING, OBSERVATIONS, SUPPORT_DEVICES
 
 SCORED: tuple[str, ...] = (
     "No Finding",
@@ -39,8 +40,6 @@ _RESAMPLES = 100
 _PASSES = 4
 _SCORED = np.array([OBSERVATIONS.index(name) for name in SCORED])
 
-Matrix = NDArray[np.bool_]
-
 
 @dataclass(frozen=True)
 class Gates:
@@ -52,20 +51,6 @@ class Gates:
     """float64 (14,), 0..gate."""
     muted: NDArray[np.bool_]
     """bool (14,)."""
-
-
-def f1_scores(truth: Matrix, drafted: Matrix) -> NDArray[np.float64]:
-    """F1 per column of two 0/1 matrices (N, L); 0 where nothing is to be found and nothing is."""
-    hit = (truth & drafted).sum(axis=0)
-    total = truth.sum(axis=0) + drafted.sum(axis=0)
-    scores: NDArray[np.float64] = np.where(total > 0, 2 * hit / np.maximum(total, 1), 0.0)
-    return scores
-
-
-def positives(labels: NDArray[np.int8]) -> Matrix:
-    """Which labels count as 1: positive alone; uncertain and blank are 0 (CXR-RePaiR's F1)."""
-    found: Matrix = labels == Mention.POSITIVE
-    return found
 
 
 def drafted_labels(probabilities: NDArray[np.floating], gates: Gates) -> Matrix:
@@ -132,7 +117,7 @@ def _ascend(
         trial[number] = value
         drafted = drafted_labels(probabilities, Gates(trial, trial, muted))
         columns = _SCORED if number in _SCORED else np.array([number])
-        return float(_weighted_f1(truth[:, columns], drafted[:, columns], weights).mean())
+        return float(f1(confusion(truth[:, columns], drafted[:, columns], weights)).mean())
 
     for _ in range(_PASSES):
         before = gate.copy()
@@ -141,14 +126,6 @@ def _ascend(
         if np.array_equal(gate, before):
             break
     return Gates(gate, _clear_lines(probabilities, truth, gate), muted)
-
-
-def _weighted_f1(truth: Matrix, drafted: Matrix, weights: NDArray[np.int64]) -> NDArray[np.float64]:
-    """F1 (resamples, L) with each study counted ``weights`` times."""
-    hit = weights @ (truth & drafted).astype(np.int64)
-    total = weights @ (truth.astype(np.int64) + drafted)
-    scores: NDArray[np.float64] = np.where(total > 0, 2 * hit / np.maximum(total, 1), 0.0)
-    return scores
 
 
 def _clear_lines(

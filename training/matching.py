@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cxr_edge.benchmarks.quality.matrices import f1_scores
 from cxr_edge.export.models.dcclip import Dcclip
 from cxr_edge.labels import OBSERVATIONS, Mention
 from cxr_edge.training.augment import jittered
-from cxr_edge.training.gates import SCORED, f1_scores
+from cxr_edge.training.gates import SCORED
 from cxr_edge.training.loop import chunks, seeded, shuffled
 from cxr_edge.training.losses import (
     balanced_weights,

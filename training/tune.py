@@ -13,6 +13,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.benchmarks.quality.matrices import f1_scores, positives
 from cxr_edge.benchmarks.record import new_record, write_record
 from cxr_edge.benchmarks.record.options import json_option
 from cxr_edge.errors import CorpusError
@@ -26,9 +27,7 @@ from cxr_edge.training.gates import (
     SCORED,
     Gates,
     drafted_labels,
-    f1_scores,
     mute_list,
-    positives,
     tune,
 )
 from cxr_edge.training.studies import PairedStudy, read_studies

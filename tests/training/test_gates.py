@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
 
+from cxr_edge.benchmarks.quality.matrices import f1_scores
 from cxr_edge.labels import NO_FINDING, OBSERVATIONS
 from cxr_edge.training.drafts import NORMAL_REPORT, contradicts_itself, measure
 from cxr_edge.training.gates import (
@@ -11,7 +11,6 @@ from cxr_edge.training.gates import (
     SCORED,
     Gates,
     drafted_labels,
-    f1_scores,
     mute_list,
     tune,
 )
@@ -19,20 +18,6 @@ from cxr_edge.training.targets import label_reports
 
 HEART = OBSERVATIONS.index("Cardiomegaly")
 DEVICES = OBSERVATIONS.index("Support Devices")
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_f1_is_that_of_scikit_learn(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    truth, drafted = rng.random((2, 60, 6)) < 0.2
-    expected = f1_score(truth, drafted, average=None, zero_division=0)
-    np.testing.assert_allclose(f1_scores(truth, drafted), expected, atol=1e-12)
-
-
-def test_f1_by_hand() -> None:
-    truth = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0]], bool)
-    drafted = np.array([[1, 1, 0], [0, 1, 0], [0, 1, 0], [0, 0, 0]], bool)
-    np.testing.assert_allclose(f1_scores(truth, drafted), [2 / 3, 4 / 5, 0.0])
 
 
 def test_no_finding_falls_to_a_disease_and_not_to_a_device() -> None:

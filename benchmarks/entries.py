@@ -1,5 +1,6 @@
 """``cxr-bench entries``: a flat graph begun at entry rows beside hnswlib's hierarchy."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def entries(rows: int, out: Path | None) -> None:
         rows, M=base.connectivity, ef_construction=base.expansion_add, random_seed=base.seed
     )
     whole.add_items(vectors, np.arange(rows), num_threads=1)
-    links = base_links(vectors, base)
+    linked = Graph.over(vectors, base_links(vectors, base), np.zeros(1, np.uint32))
     drawn = np.random.default_rng(0).permutation(rows).astype(np.uint32)
     measured: list[dict[str, object]] = []
     for kind, queries in (("image", pictures), ("text", texts)):
@@ -52,7 +53,7 @@ def entries(rows: int, out: Path | None) -> None:
             line: dict[str, object] = {"queries": kind, "ef": width}
             line["hierarchy"] = recall(whole.knn_query(queries, K, num_threads=1)[0], truth)
             for count in ENTRIES:
-                begun = Graph(links, np.sort(drawn[:count]), {})
+                begun = replace(linked, entry=np.sort(drawn[:count]))
                 found = walk(vectors, begun, queries, K, ef=width)
                 line[f"{count} entries"] = recall(found.rows, truth)
                 line[f"{count} entries, inner products"] = round(float(found.computed.mean()))

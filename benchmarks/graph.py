@@ -8,6 +8,7 @@ reports and pictures of Open-I.
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -143,7 +144,7 @@ def graph(
     line.end()
     kinds = {"image": held, "text": text[:1000]}
     truth = {kind: nearest(seen, asked, K, threads=threads) for kind, asked in kinds.items()}
-    graphs = {"plain": Graph(plain, finished.entry, {}), "shaped": finished}
+    graphs = {"plain": replace(finished, links=plain), "shaped": finished}
     cosines = held[:200] @ vectors[:5000].T
     curves: dict[str, dict[str, object]] = {}
     samples: dict[str, Samples] = {}

@@ -19,6 +19,8 @@ frequency           uint32          (N,)      how often the corpus holds this ve
 cluster_size        uint32          (N,)      how many different texts the row stands for
 links               uint32          (N, R)    optional: the graph, see ``contents.Graph``
 entry               uint32          (E,)      optional, with links
+codes               int8            (N, D)    optional, with links
+steps               float32         (D,)      optional, with links
 =================== =============== ========= ==================================================
 
 ``clusters.bin``, optional (M texts before compression): text, text_offsets, report_ids,
@@ -69,6 +71,8 @@ INDEX_LAYOUT = Layout(
         "cluster_size": Section(("uint32",), ("texts",)),
         "links": Section(("uint32",), ("texts", "degree"), "the graph"),
         "entry": Section(("uint32",), ("entries",), "the graph"),
+        "codes": Section(("int8",), ("texts", "dimension"), "the graph"),
+        "steps": Section(("float32",), ("dimension",), "the graph"),
     },
 )
 CLUSTERS_LAYOUT = Layout(
@@ -180,7 +184,7 @@ def _sound(arrays: Arrays, manifest: Mapping[str, Any]) -> bool:
     )
     if sound and "links" in arrays:
         entry = arrays["entry"]
-        sound = bool(rows and entry.size and entry.max() < rows)
+        sound = bool(rows and entry.size and entry.max() < rows) and all_finite(arrays["steps"])
     return sound
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.errors import SentenceIndexError
+from cxr_edge.indexes.codes import encode
 
 NO_ROW = 0xFFFFFFFF
 """Pads ``links``; what follows it in a line is not read."""
@@ -130,17 +131,34 @@ class Graph:
     """A graph over the rows, flat: every row links to at most R others.
 
     A search scores all of ``entry``, keeps the best ef of them, and follows links from the best row
-    not yet followed.
+    not yet followed. It orders rows by their codes; the ef rows it ends with are scored by their
+    vectors.
     """
 
     links: NDArray[np.uint32]
     """uint32 (N, R), padded with ``NO_ROW``."""
     entry: NDArray[np.uint32]
     """uint32 (E,), E >= 1."""
+    codes: NDArray[np.int8]
+    """int8 (N, D): the vectors to one byte a number, which order the beam; see ``codes``."""
+    steps: NDArray[np.float32]
+    """float32 (D,): what one step of a code is worth in each dimension."""
     about: Mapping[str, Any]
     """How it was built and what it finds; goes to the manifest as ``graph``. The planner reads
     ``expansion_search`` (the ef to search with), ``recall["image"]`` (share of the best 10 found
     for held-out image queries at this ef)."""
+
+    @classmethod
+    def over(
+        cls,
+        vectors: NDArray[Any],
+        links: NDArray[np.uint32],
+        entry: NDArray[np.uint32],
+        about: Mapping[str, Any] | None = None,
+    ) -> "Graph":
+        """A graph over vectors (N, D), float32 or float16, whose codes are made now."""
+        codes, steps = encode(vectors)
+        return cls(links, entry, codes, steps, about or {})
 
 
 @dataclass(frozen=True)

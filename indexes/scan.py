@@ -23,7 +23,7 @@ class Found:
     scores: NDArray[np.float32]
     """float32 (Q, k)."""
     computed: NDArray[np.uint32]
-    """uint32 (Q,): how many inner products each query took."""
+    """uint32 (Q,): how many rows were scored for each query."""
 
 
 def scores_of(vectors: NDArray[Any], query: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,6 +133,8 @@ def walk(
             vectors,
             graph.links,
             graph.entry,
+            graph.codes,
+            graph.steps,
             width,
             queries[part],
             found.rows[part],

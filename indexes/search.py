@@ -66,11 +66,7 @@ class SentenceIndex:
         manifest, arrays = open_container(directory)
         about = manifest.get("graph", {})
         graph = (
-            Graph(
-                arrays["links"],
-                arrays["entry"],
-                about,
-            )
+            Graph(arrays["links"], arrays["entry"], arrays["codes"], arrays["steps"], about)
             if "links" in arrays
             else None
         )

@@ -79,7 +79,7 @@ def write_index(
     }
     if graph is not None:
         payload["graph"] = dict(graph.about)
-        arrays |= {"links": graph.links, "entry": graph.entry}
+        arrays |= {name: getattr(graph, name) for name in ("links", "entry", "codes", "steps")}
     payload["sections"], _ = INDEX_LAYOUT.plan(arrays, dtypes)
     files: dict[str, Iterable[bytes]] = {DATA: INDEX_LAYOUT.parts(arrays, dtypes)}
     if clusters is not None:

@@ -147,7 +147,7 @@ def shaped(
     begin = entries(lists, ENTRIES)
     beside = companions(vectors, lists, COMPANIONS, threads=threads, progress=progress)
     links, repaired = connect(join(plain, beside, plain.shape[1] + COMPANIONS), begin)
-    return Graph(links, begin, {}), repaired
+    return Graph.over(vectors, links, begin), repaired
 
 
 def _refusal(

@@ -21,6 +21,8 @@ def beam(
     vectors: NDArray[Any],
     links: NDArray[np.uint32],
     entry: NDArray[np.uint32],
+    codes: NDArray[np.int8],
+    steps: NDArray[np.float32],
     ef: int,
     queries: NDArray[np.float32],
     rows: NDArray[np.uint32],

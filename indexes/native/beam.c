@@ -1,4 +1,8 @@
-/* Search along the links of a graph: best first, with a beam of ef rows. */
+/* Search along the links of a graph: best first, with a beam of ef rows.
+ *
+ * What a step costs is the memory it touches, so the beam is ordered by codes of one byte a number;
+ * the vectors are read only for the rows that are in the beam at the end.
+ */
 #include "reader.h"
 
 #include <math.h>
@@ -11,21 +15,20 @@
 #define PREFETCH(address) ((void)(address))
 #endif
 
-enum { AHEAD = 4, LINE = 64 };
+enum { AHEAD = 8, LINE = 64, LARGEST_CODE = 128 };
 
 static const uint32_t FOLLOWED = UINT32_C(1) << 31;
 
 /* A row in the beam; the top bit says that its links were followed. */
 typedef struct {
-    float score;
+    int32_t score; /* by the codes */
     uint32_t row;
 } place;
 
 typedef struct {
     const cxr_graph *graph;
-    cxr_dot dot;
-    const float *query;
-    size_t row_bytes;
+    cxr_code_dot code_dot;
+    int16_t *query;   /* rounded to as many levels as no sum of products with codes overflows */
     uint64_t *seen;   /* one bit a row */
     uint32_t *batch;  /* rows to be scored next, at most one line of links */
     size_t batch_size;
@@ -35,15 +38,13 @@ typedef struct {
     uint32_t computed;
 } search;
 
-static int before(float score, uint32_t row, place other)
+static int before(int32_t score, uint32_t row, place other)
 {
     return score > other.score || (score == other.score && row < (other.row & ~FOLLOWED));
 }
 
-static void insert(search *s, float score, uint32_t row)
+static void insert(search *s, int32_t score, uint32_t row)
 {
-    if (isnan(score))
-        score = -INFINITY;
     if (s->size == s->ef && !before(score, row, s->beam[s->size - 1]))
         return;
     size_t low = 0, high = s->size;
@@ -82,22 +83,23 @@ static int gather(search *s, const uint32_t *line, size_t length)
     return CXR_OK;
 }
 
-static void prefetch_row(const search *s, uint32_t row)
+static void prefetch(const void *data, size_t bytes)
 {
-    const char *data = cxr_row(&s->graph->base, row);
-    for (size_t at = 0; at < s->row_bytes; at += LINE)
-        PREFETCH(data + at);
+    for (size_t at = 0; at < bytes; at += LINE)
+        PREFETCH((const char *)data + at);
 }
 
 static void score_batch(search *s)
 {
-    const cxr_matrix *base = &s->graph->base;
+    size_t dimension = s->graph->base.dimension;
+    const int8_t *codes = s->graph->codes;
     for (size_t i = 0; i < s->batch_size && i < AHEAD; i++)
-        prefetch_row(s, s->batch[i]);
+        prefetch(codes + s->batch[i] * dimension, dimension);
     for (size_t i = 0; i < s->batch_size; i++) {
         if (i + AHEAD < s->batch_size)
-            prefetch_row(s, s->batch[i + AHEAD]);
-        insert(s, s->dot(s->query, cxr_row(base, s->batch[i]), base->dimension), s->batch[i]);
+            prefetch(codes + s->batch[i + AHEAD] * dimension, dimension);
+        uint32_t row = s->batch[i];
+        insert(s, s->code_dot(s->query, codes + row * dimension, dimension), row);
     }
     s->computed += (uint32_t)s->batch_size;
     s->batch_size = 0;
@@ -115,6 +117,11 @@ static int begin(search *s)
     return status;
 }
 
+static const uint32_t *line_of(const cxr_graph *graph, uint32_t row)
+{
+    return graph->links + (size_t)(row & ~FOLLOWED) * graph->degree;
+}
+
 static int walk(search *s)
 {
     const cxr_graph *graph = s->graph;
@@ -122,47 +129,92 @@ static int walk(search *s)
         place *at = &s->beam[s->next++];
         if (at->row & FOLLOWED)
             continue;
-        uint32_t row = at->row;
         at->row |= FOLLOWED;
-        int status = gather(s, graph->links + (size_t)row * graph->degree, graph->degree);
+        int status = gather(s, line_of(graph, at->row), graph->degree);
         if (status != CXR_OK)
             return status;
         if (s->next < s->size) /* most likely the next one followed */
-            PREFETCH(graph->links + (size_t)(s->beam[s->next].row & ~FOLLOWED) * graph->degree);
+            prefetch(line_of(graph, s->beam[s->next].row), graph->degree * sizeof(uint32_t));
         score_batch(s);
     }
     return CXR_OK;
 }
 
+/* The query as the codes see it: each number times the step of its codes, in whole levels. */
+static void round_query(search *s, const float *query)
+{
+    size_t dimension = s->graph->base.dimension;
+    const float *steps = s->graph->steps;
+    float peak = 0;
+    for (size_t i = 0; i < dimension; i++)
+        peak = fmaxf(peak, fabsf(query[i] * steps[i])); /* passes over what is not a number */
+    size_t most = (size_t)INT32_MAX / LARGEST_CODE / (dimension ? dimension : 1);
+    float levels = (float)(most < INT16_MAX ? most : INT16_MAX);
+    for (size_t i = 0; i < dimension; i++) {
+        float level = query[i] * steps[i] / peak * levels;
+        s->query[i] = isfinite(level) ? (int16_t)lrintf(level) : 0;
+    }
+}
+
+/* The k best of the beam by their vectors, best first, of equal ones the lower row first. */
+static void rank(const search *s, cxr_dot dot, const float *query, size_t k, uint32_t *rows,
+                 float *scores)
+{
+    const cxr_matrix *base = &s->graph->base;
+    size_t found = 0, bytes = base->dimension * (base->dtype == CXR_FLOAT32 ? 4 : 2);
+    for (size_t i = 0; i < s->size; i++) {
+        if (i + 1 < s->size)
+            prefetch(cxr_row(base, s->beam[i + 1].row & ~FOLLOWED), bytes);
+        uint32_t row = s->beam[i].row & ~FOLLOWED;
+        float score = dot(query, cxr_row(base, row), base->dimension);
+        if (isnan(score))
+            score = -INFINITY;
+        size_t at = found < k ? found++ : k;
+        for (; at > 0 && (score > scores[at - 1] ||
+                          (score == scores[at - 1] && row < rows[at - 1])); at--)
+            if (at < k) {
+                scores[at] = scores[at - 1];
+                rows[at] = rows[at - 1];
+            }
+        if (at < k) {
+            scores[at] = score;
+            rows[at] = row;
+        }
+    }
+    for (; found < k; found++) {
+        rows[found] = CXR_NO_ROW;
+        scores[found] = -INFINITY;
+    }
+}
+
 int cxr_beam(const cxr_kernel *kernel, const cxr_graph *graph, const float *queries, size_t count,
              size_t k, size_t ef, uint32_t *rows, float *scores, uint32_t *computed)
 {
-    size_t words = (graph->base.rows + 63) / 64;
+    size_t words = (graph->base.rows + 63) / 64, dimension = graph->base.dimension;
+    cxr_dot dot = cxr_dot_for(kernel, graph->base.dtype);
     search s = {
         .graph = graph,
-        .dot = cxr_dot_for(kernel, graph->base.dtype),
-        .row_bytes = graph->base.dimension * (graph->base.dtype == CXR_FLOAT32 ? 4 : 2),
+        .code_dot = kernel->of_codes,
+        .query = malloc(dimension * sizeof(int16_t) + 1),
         .seen = malloc(words * sizeof(uint64_t) + 1),
         .batch = malloc(graph->degree * sizeof(uint32_t) + 1),
         .beam = malloc((ef + 1) * sizeof(place)),
         .ef = ef,
     };
-    int status = s.seen && s.batch && s.beam ? CXR_OK : CXR_NO_MEMORY;
+    int status = s.query && s.seen && s.batch && s.beam ? CXR_OK : CXR_NO_MEMORY;
     for (size_t q = 0; q < count && status == CXR_OK; q++) {
-        s.query = queries + q * graph->base.dimension;
+        const float *query = queries + q * dimension;
+        round_query(&s, query);
         s.size = s.next = s.batch_size = 0;
         s.computed = 0;
         memset(s.seen, 0, words * sizeof(uint64_t));
         status = begin(&s);
         if (status == CXR_OK)
             status = walk(&s);
-        for (size_t i = 0; i < k; i++) {
-            int found = i < s.size;
-            rows[q * k + i] = found ? s.beam[i].row & ~FOLLOWED : CXR_NO_ROW;
-            scores[q * k + i] = found ? s.beam[i].score : -INFINITY;
-        }
+        rank(&s, dot, query, k, rows + q * k, scores + q * k);
         computed[q] = s.computed;
     }
+    free(s.query);
     free(s.seen);
     free(s.batch);
     free(s.beam);

@@ -16,7 +16,7 @@ typedef struct {
 } cxr_arrays;
 
 /* Takes a C-contiguous buffer of `dimensions` axes whose items have one of the struct formats in
- * `formats` ("f", "e" for halves, "IL" for uint32). Returns it, or NULL with a Python exception. */
+ * `formats` ("f", "e" for halves, "b" for int8, "IL" for uint32). Returns it, or NULL with a Python exception. */
 Py_buffer *cxr_take(cxr_arrays *arrays, PyObject *object, const char *name, const char *formats,
                     int dimensions, int writable);
 

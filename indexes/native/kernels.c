@@ -3,7 +3,8 @@
  * All kernels give the same bits on every processor: 64 running sums (4 groups of 16 lanes), fused
  * multiply-add, number i goes to lane i % 16 of group (i / 16) % 4, the last incomplete 16 are
  * filled with zeros, and the sums are added up in one fixed order. So the same picture finds the
- * same sentences whatever machine it is drafted on.
+ * same sentences whatever machine it is drafted on. Products with codes are whole numbers below 2^31
+ * (beam.c sees to it), so they are the same in any order.
  */
 #include "reader.h"
 
@@ -106,6 +107,14 @@ static float scalar_float16(const float *query, const void *row, size_t dimensio
     return scalar_dot(query, row, dimension, 1);
 }
 
+static int32_t scalar_codes(const int16_t *query, const int8_t *codes, size_t dimension)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < dimension; i++)
+        sum += query[i] * codes[i];
+    return sum;
+}
+
 static int always(void)
 {
     return 1;
@@ -149,7 +158,7 @@ static int always(void)
 
 #ifdef CXR_X86
 
-#define AVX512 __attribute__((target("avx512f")))
+#define AVX512 __attribute__((target("avx512f,avx512bw")))
 #define AVX2 __attribute__((target("avx2,fma,f16c")))
 
 AVX2 static float add_up_8(__m256 low, __m256 high)
@@ -230,9 +239,42 @@ AVX2 static float avx2_float16(const float *query, const void *row, size_t dimen
         _mm256_add_ps(_mm256_add_ps(high[0], high[1]), _mm256_add_ps(high[2], high[3])));
 }
 
+AVX512 static int32_t avx512_codes(const int16_t *query, const int8_t *codes, size_t dimension)
+{
+    __m512i sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    size_t i = 0;
+    for (; i + 64 <= dimension; i += 64)
+        for (size_t part = 0; part < 2; part++) {
+            const char *at = (const char *)codes + i + 32 * part;
+            __m512i wide = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(at)));
+            __m512i asked = _mm512_loadu_si512(query + i + 32 * part);
+            sums[part] = _mm512_add_epi32(sums[part], _mm512_madd_epi16(asked, wide));
+        }
+    int32_t sum = _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1]));
+    return sum + scalar_codes(query + i, codes + i, dimension - i);
+}
+
+AVX2 static int32_t avx2_codes(const int16_t *query, const int8_t *codes, size_t dimension)
+{
+    __m256i sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    size_t i = 0;
+    for (; i + 32 <= dimension; i += 32)
+        for (size_t part = 0; part < 2; part++) {
+            const char *at = (const char *)codes + i + 16 * part;
+            __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(at)));
+            __m256i asked = _mm256_loadu_si256((const __m256i *)(query + i + 16 * part));
+            sums[part] = _mm256_add_epi32(sums[part], _mm256_madd_epi16(asked, wide));
+        }
+    int32_t lanes[8], sum = 0;
+    _mm256_storeu_si256((__m256i *)lanes, _mm256_add_epi32(sums[0], sums[1]));
+    for (int lane = 0; lane < 8; lane++)
+        sum += lanes[lane];
+    return sum + scalar_codes(query + i, codes + i, dimension - i);
+}
+
 static int has_avx512(void)
 {
-    return __builtin_cpu_supports("avx512f");
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
 }
 
 static int has_avx2(void)
@@ -289,16 +331,29 @@ static float neon_float16(const float *query, const void *row, size_t dimension)
     return add_up_neon(sums);
 }
 
+static int32_t neon_codes(const int16_t *query, const int8_t *codes, size_t dimension)
+{
+    int32x4_t sums[2] = {vdupq_n_s32(0), vdupq_n_s32(0)};
+    size_t i = 0;
+    for (; i + 8 <= dimension; i += 8) {
+        int16x8_t wide = vmovl_s8(vld1_s8(codes + i)), asked = vld1q_s16(query + i);
+        sums[0] = vmlal_s16(sums[0], vget_low_s16(asked), vget_low_s16(wide));
+        sums[1] = vmlal_s16(sums[1], vget_high_s16(asked), vget_high_s16(wide));
+    }
+    int32_t sum = vaddvq_s32(vaddq_s32(sums[0], sums[1]));
+    return sum + scalar_codes(query + i, codes + i, dimension - i);
+}
+
 #endif
 
 const cxr_kernel cxr_kernels[] = {
 #ifdef CXR_X86
-    {"avx512", has_avx512, avx512_float32, avx512_float16},
-    {"avx2", has_avx2, avx2_float32, avx2_float16},
+    {"avx512", has_avx512, avx512_float32, avx512_float16, avx512_codes},
+    {"avx2", has_avx2, avx2_float32, avx2_float16, avx2_codes},
 #endif
 #ifdef CXR_NEON
-    {"neon", always, neon_float32, neon_float16},
+    {"neon", always, neon_float32, neon_float16, neon_codes},
 #endif
-    {"scalar", always, scalar_float32, scalar_float16},
-    {NULL, NULL, NULL, NULL},
+    {"scalar", always, scalar_float32, scalar_float16, scalar_codes},
+    {NULL, NULL, NULL, NULL, NULL},
 };

@@ -20,7 +20,7 @@ Py_buffer *cxr_take(cxr_arrays *arrays, PyObject *object, const char *name, cons
     const char *format = view->format ? view->format : "B";
     if (format[0] == '@' || format[0] == '=' || format[0] == '<')
         format++;
-    Py_ssize_t size = formats[0] == 'e' ? 2 : 4;
+    Py_ssize_t size = formats[0] == 'b' ? 1 : formats[0] == 'e' ? 2 : 4;
     if (strlen(format) != 1 || !strchr(formats, format[0]) || view->itemsize != size ||
         view->ndim != dimensions || (uintptr_t)view->buf % (size_t)size != 0) {
         PyErr_Format(PyExc_ValueError, "%s: expected %d axes of format '%s', got %d of '%s'", name,
@@ -204,29 +204,37 @@ done:
     return result;
 }
 
-static int take_graph(cxr_arrays *arrays, PyObject *const objects[3], cxr_graph *graph)
+static int take_graph(cxr_arrays *arrays, PyObject *const objects[5], cxr_graph *graph)
 {
     if (cxr_take_matrix(arrays, objects[0], "vectors", &graph->base) != 0)
         return -1;
     Py_buffer *links = cxr_take(arrays, objects[1], "links", "IL", 2, 0);
     Py_buffer *entry = links ? cxr_take(arrays, objects[2], "entry", "IL", 1, 0) : NULL;
-    if (entry == NULL)
+    Py_buffer *codes = entry ? cxr_take(arrays, objects[3], "codes", "b", 2, 0) : NULL;
+    Py_buffer *steps = codes ? cxr_take(arrays, objects[4], "steps", "f", 1, 0) : NULL;
+    if (steps == NULL)
         return -1;
+    graph->codes = codes->buf;
+    graph->steps = steps->buf;
     graph->links = links->buf;
     graph->degree = (size_t)links->shape[1];
     graph->entry = entry->buf;
     graph->entries = (size_t)entry->shape[0];
-    if ((size_t)links->shape[0] != graph->base.rows || graph->degree < 1 ||
-        graph->base.rows >= UINT32_C(1) << 31) {
-        PyErr_SetString(PyExc_ValueError, "expected vectors (N, D), links (N, R) and entry (E,), "
-                                          "R at least 1, N below 2**31");
+    size_t rows = graph->base.rows, dimension = graph->base.dimension;
+    if ((size_t)links->shape[0] != rows || graph->degree < 1 || rows >= UINT32_C(1) << 31 ||
+        (size_t)codes->shape[0] != rows || (size_t)codes->shape[1] != dimension ||
+        (size_t)steps->shape[0] != dimension || dimension >= UINT32_C(1) << 24) {
+        PyErr_SetString(PyExc_ValueError,
+                        "expected vectors (N, D), links (N, R), entry (E,), codes (N, D) and "
+                        "steps (D,), R at least 1, N below 2**31, D below 2**24");
         return -1;
     }
     return 0;
 }
 
 PyDoc_STRVAR(beam_doc,
-             "beam(vectors, links, entry, ef, queries, rows, scores, computed)\n--\n\n"
+             "beam(vectors, links, entry, codes, steps, ef, queries, rows, scores, computed)\n"
+             "--\n\n"
              "Fill rows, uint32 (Q, k), scores, float32 (Q, k), and computed, uint32 (Q,), by\n"
              "following links with a beam of ef rows, ef at least k. What is not reached is\n"
              "0xFFFFFFFF. Raises ValueError where a link leads nowhere.");
@@ -234,10 +242,10 @@ PyDoc_STRVAR(beam_doc,
 static PyObject *beam(PyObject *self, PyObject *args)
 {
     (void)self;
-    PyObject *parts[3], *objects[3], *counter;
+    PyObject *parts[5], *objects[3], *counter;
     Py_ssize_t ef;
-    if (!PyArg_ParseTuple(args, "OOOnOOOO", &parts[0], &parts[1], &parts[2], &ef, &objects[0],
-                          &objects[1], &objects[2], &counter))
+    if (!PyArg_ParseTuple(args, "OOOOOnOOOO", &parts[0], &parts[1], &parts[2], &parts[3],
+                          &parts[4], &ef, &objects[0], &objects[1], &objects[2], &counter))
         return NULL;
     cxr_arrays arrays = {.count = 0};
     cxr_graph graph = {.degree = 0};

@@ -27,12 +27,16 @@ typedef struct {
 /* Inner product of a float32 query with one stored row. */
 typedef float (*cxr_dot)(const float *query, const void *row, size_t dimension);
 
+/* Inner product of a rounded query with the codes of one row: an exact integer. */
+typedef int32_t (*cxr_code_dot)(const int16_t *query, const int8_t *codes, size_t dimension);
+
 /* One way to compute inner products. All give the same bits; see kernels.c. */
 typedef struct {
     const char *name;
     int (*supported)(void);
     cxr_dot of_float32;
     cxr_dot of_float16;
+    cxr_code_dot of_codes;
 } cxr_kernel;
 
 /* Every kernel of this build, the fastest first, ended by a NULL name. */
@@ -65,12 +69,16 @@ typedef struct {
     size_t degree;
     const uint32_t *entry; /* where a search begins, all of them */
     size_t entries;
+    const int8_t *codes; /* base.rows x base.dimension: (vector - some centre) / steps, rounded */
+    const float *steps;  /* base.dimension */
 } cxr_graph;
 
 /* Beam search: the k best rows found for each of `count` queries with a beam of `ef` rows.
  *
+ * The beam is ordered by inner products with the codes, which take half the memory traffic of
+ * float16 vectors; the rows that are in it at the end are scored with the vectors themselves.
  * Writes rows[count][k] and scores[count][k], best first; where fewer are reached the rest is
- * CXR_NO_ROW. computed[count] is how many inner products each query took. The number of rows must
+ * CXR_NO_ROW. computed[count] is how many rows each query has scored by their codes. The number of rows must
  * be below 2^31, k <= ef. Returns CXR_OK, CXR_NO_MEMORY or CXR_BAD_LINK. */
 int cxr_beam(const cxr_kernel *kernel, const cxr_graph *graph, const float *queries, size_t count,
              size_t k, size_t ef, uint32_t *rows, float *scores, uint32_t *computed);

@@ -49,6 +49,8 @@ int main(void)
             .base = {random_bytes(rows * dimension * width), dtype, rows, dimension},
             .degree = 1 + draw(40),
             .entries = draw(60),
+            .codes = random_bytes(rows * dimension),
+            .steps = random_bytes(dimension * sizeof(float)),
         };
         int wild = turn % 2;
         uint32_t ef = 1 + draw(200), k = 1 + draw(ef < rows ? ef : rows);
@@ -74,6 +76,9 @@ int main(void)
         } else {
             return 4;
         }
+        int16_t *asked = malloc(dimension * sizeof *asked);
+        for (uint32_t i = 0; i < dimension; i++)
+            asked[i] = (int16_t)(draw(2 * INT16_MAX + 1) - INT16_MAX);
         float *again = malloc(rows * sizeof *again);
         cxr_scores(kernel, &graph.base, queries, all);
         for (const cxr_kernel *other = cxr_kernels; other->name != NULL; other++) {
@@ -83,7 +88,14 @@ int main(void)
             for (uint32_t i = 0; i < rows; i++)
                 if (memcmp(all + i, again + i, 4) && !(all[i] != all[i] && again[i] != again[i]))
                     return 7;
+            for (uint32_t i = 0; i < rows; i++) {
+                const int8_t *codes = graph.codes + i * dimension;
+                if (other->of_codes(asked, codes, dimension) !=
+                    kernel->of_codes(asked, codes, dimension))
+                    return 9;
+            }
         }
+        free(asked);
         free(again);
         if (cxr_scan(kernel, &graph.base, queries, count, k, found, scores) != CXR_OK)
             return 5;
@@ -100,8 +112,8 @@ int main(void)
             free(given);
             free(line);
         }
-        const void *all_of_it[] = {graph.base.data, graph.links, graph.entry, queries,
-                                   found, computed, scores, all};
+        const void *all_of_it[] = {graph.base.data, graph.links, graph.entry, graph.codes,
+                                   graph.steps, queries, found, computed, scores, all};
         for (size_t i = 0; i < sizeof all_of_it / sizeof *all_of_it; i++)
             free((void *)all_of_it[i]);
     }

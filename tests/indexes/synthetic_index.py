@@ -43,4 +43,5 @@ def exact_graph(
     ring = np.stack([(np.arange(rows) + 1) % rows, (np.arange(rows) - 1) % rows], axis=1)
     links = np.ascontiguousarray(np.concatenate([near, ring], axis=1), np.uint32)
     entry = np.arange(0, rows, 16, dtype=np.uint32)
-    return Graph(links, entry, {"expansion_search": ef, "recall": {"image": recall, "k": 10}})
+    about = {"expansion_search": ef, "recall": {"image": recall, "k": 10}}
+    return Graph.over(vectors, links, entry, about)

@@ -69,7 +69,7 @@ def test_links_of_queries_find_more_for_as_many_products(
     sentences: np.ndarray, graph: Graph, unseen: np.ndarray
 ) -> None:
     """Against the plain graph with the same entries and a beam that costs at least as much."""
-    plain = Graph(base.base_links(sentences, base.Base()), graph.entry, {})
+    plain = replace(graph, links=base.base_links(sentences, base.Base()))
     truth = scan(sentences, unseen, 10).rows
     ours = measure(sentences, graph, unseen, truth, 48)
     theirs = measure(sentences, plain, unseen, truth, 96)

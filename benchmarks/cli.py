@@ -16,6 +16,7 @@ from cxr_edge.benchmarks.graph import graph
 from cxr_edge.benchmarks.index_peers import index
 from cxr_edge.benchmarks.int8 import int8
 from cxr_edge.benchmarks.labeler import labeler
+from cxr_edge.benchmarks.load.command import load
 from cxr_edge.benchmarks.opening import opening
 from cxr_edge.benchmarks.pictures.commands import pictures, readme
 from cxr_edge.benchmarks.quality.command import quality
@@ -65,6 +66,7 @@ bench.add_command(compression)
 bench.add_command(opening)
 bench.add_command(entries)
 bench.add_command(compare)
+bench.add_command(load)
 bench.add_command(quality)
 bench.add_command(pictures)
 bench.add_command(readme)

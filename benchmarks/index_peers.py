@@ -18,7 +18,7 @@ import numpy as np
 from cxr_edge.benchmarks.peer_process import TARGETS, K
 from cxr_edge.benchmarks.peers import PEERS, Peer
 from cxr_edge.benchmarks.record import Samples, new_record, write_json, write_record
-from cxr_edge.benchmarks.record.options import json_option
+from cxr_edge.benchmarks.record.options import json_option, plot_option
 from cxr_edge.benchmarks.vectors import Cones
 from cxr_edge.errors import CxrEdgeError
 from cxr_edge.indexes.graph.neighbours import nearest
@@ -180,7 +180,7 @@ def plot(sizes: Mapping[str, Any], target: Path) -> None:
     help="Keep what is built here; what an earlier run has built here is measured again.",
 )
 @json_option()
-@click.option("--plot", "picture", type=click.Path(path_type=Path), help="An .svg or .png file.")
+@plot_option()
 def index(
     sizes: tuple[int, ...],
     only: tuple[str, ...],

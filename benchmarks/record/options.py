@@ -1,6 +1,7 @@
 """Options that many commands of ``cxr-bench`` share."""
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,4 +45,22 @@ def table_option(table: Callable[[Mapping[str, Any]], str]) -> Callable[[Command
         callback=show,
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Only print the table of a record that --json has written.",
+    )
+
+
+def plot_option() -> Callable[[Command], Command]:
+    """``--plot FILE`` as the parameter ``picture``, refused before anything is measured."""
+
+    def check(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        if path.suffix not in (".svg", ".png"):
+            raise click.BadParameter(f"{path.name} ends in neither .svg nor .png")
+        if find_spec("matplotlib") is None:
+            raise click.BadParameter("matplotlib is not installed: pip install cxr-edge[bench]")
+        return path
+
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option(
+        "--plot", "picture", type=kind, callback=check, help="Also draw it: an .svg or .png file."
     )

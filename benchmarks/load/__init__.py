@@ -1,0 +1,1 @@
+"""Open-loop load: requests arrive when they arrive, whether or not the ones before are served."""

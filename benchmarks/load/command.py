@@ -1,0 +1,112 @@
+"""``cxr-bench load``: how long drafts take when studies arrive at a rate of their own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from cxr_edge.benchmarks.load.doors import Library
+from cxr_edge.benchmarks.load.step import Step, saturation
+from cxr_edge.benchmarks.load.sweep import most, rates_from, sweep
+from cxr_edge.benchmarks.load.table import plot, table
+from cxr_edge.benchmarks.load.workers import KINDS, WARM_UP, Kind, Workers
+from cxr_edge.benchmarks.record import Samples, new_record, write_record
+from cxr_edge.benchmarks.record.options import json_option, plot_option, table_option
+from cxr_edge.benchmarks.record.samples import ENOUGH
+from cxr_edge.engines import ENGINES, default_threads
+
+
+@click.command()
+@click.argument("studies", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--rate",
+    "rates",
+    multiple=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Studies a second; may be repeated. Default: around what the workers can do at most.",
+)
+@click.option(
+    "--requests",
+    default=200,
+    show_default=True,
+    type=click.IntRange(min=2),
+    help="Studies at each rate.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the arrivals.")
+@click.option("--workers", type=click.IntRange(min=1), help="Default: one for each processor.")
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(KINDS),
+    default="processes",
+    show_default=True,
+    help="What the workers are.",
+)
+@click.option(
+    "--threads",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Processors for the encoder of each worker.",
+)
+@click.option("--bundle", type=click.Path(path_type=Path), help="Default: the embedded one.")
+@click.option("--index", type=click.Path(path_type=Path), help="Default: the embedded one.")
+@click.option("--engine", type=click.Choice(["auto", *ENGINES]), default="auto", show_default=True)
+@json_option()
+@table_option(table)
+@plot_option()
+def load(
+    studies: tuple[Path, ...],
+    rates: tuple[float, ...],
+    requests: int,
+    seed: int,
+    workers: int | None,
+    kind: Kind,
+    threads: int,
+    bundle: Path | None,
+    index: Path | None,
+    engine: str,
+    out: Path | None,
+    picture: Path | None,
+) -> None:
+    """Offer STUDIES to the library at rising rates: latency, queue and saturation point.
+
+    Arrivals are a Poisson process that waits for nobody, and a latency is counted from the moment
+    at which its study was meant to arrive.
+    """
+    count = workers or default_threads()
+    opener = Library(studies, bundle, index, engine, threads)
+    with Workers(opener, count, kind) as ready:
+        capacity = None if rates else most(ready)
+        chosen = rates if capacity is None else rates_from(capacity)
+        steps = list(sweep(ready, chosen, requests, seed, lambda line: click.echo(line, err=True)))
+        about = {**ready.about, "studies": len(studies), "workers": count, "as": kind}
+    highest, reached = saturation(steps)
+    record = new_record(
+        "load",
+        subject=about,
+        runs={"warm_up": WARM_UP, "rounds": requests, "seed": seed},
+        samples=samples(steps),
+        results={
+            "steps": [step.figures() for step in steps],
+            "closed_loop_per_second": capacity,
+            "saturation_per_second": highest,
+            "saturated": reached,
+        },
+    )
+    click.echo(table(record))
+    if requests < ENOUGH:
+        click.echo(f"warning: {requests} studies a rate, fewer than {ENOUGH}", err=True)
+    if out is not None:
+        write_record(out, record)
+    if picture is not None:
+        plot(record, picture)
+
+
+def samples(steps: Sequence[Step]) -> dict[str, Samples]:
+    """Every latency and every time of work, by rate."""
+    series = {}
+    for step in steps:
+        series[f"latency / {step.rate:g} a second"] = Samples("ms", step.latency_ms)
+        series[f"work / {step.rate:g} a second"] = Samples("ms", step.service_ms)
+    return series

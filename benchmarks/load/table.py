@@ -1,0 +1,77 @@
+"""A sweep as a table and as a picture, both from the record."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+HEAD = (
+    "| offered /s | achieved /s | p50 ms | p95 ms | p99 ms | most ms | work alone, p50 ms "
+    "| queue mean | queue most | queue growth | failed | kept up |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def table(record: Mapping[str, Any]) -> str:
+    """Markdown, one line for each rate, and the saturation point below it.
+
+    Args:
+        record: as ``cxr-bench load --json`` writes it.
+    """
+    results = record["results"]
+    lines = [HEAD]
+    for step in results["steps"]:
+        latency = step["latency_ms"]
+        cells = (
+            f"{step['offered_per_second']:.2f}",
+            f"{step['achieved_per_second']:.2f}",
+            *(f"{latency[name]:.1f}" for name in ("p50", "p95", "p99", "max")),
+            f"{step['service_ms']['p50']:.1f}",
+            f"{step['queue_mean']:.2f}",
+            str(step["queue_most"]),
+            f"{step['queue_growth']:.1f}",
+            str(step["failed"]),
+            "yes" if step["sustained"] else "no",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", verdict(results)])
+
+
+def verdict(results: Mapping[str, Any]) -> str:
+    """The saturation point in one line."""
+    point = results["saturation_per_second"]
+    if point is None:
+        return "Saturated below every rate that was offered."
+    if results["saturated"]:
+        return f"Saturation point: {point:g} a second, the highest rate that was kept up with."
+    return (
+        f"Not saturated: {point:g} a second, the highest rate that was offered, was kept up with."
+    )
+
+
+def plot(record: Mapping[str, Any], target: Path) -> None:
+    """Latency over the offered rate, with the saturation point: an .svg or .png file."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    steps, results = record["results"]["steps"], record["results"]
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    rates = [step["offered_per_second"] for step in steps]
+    # Markers and dashes as well as colours, for print and for the colour-blind.
+    styles = (("p50", "o-"), ("p95", "s--"), ("p99", "^:"))
+    for name, style in styles:
+        axes.plot(rates, [step["latency_ms"][name] for step in steps], style, label=name)
+    point = results["saturation_per_second"]
+    if point is not None and results["saturated"]:
+        kept = [s["offered_per_second"] for s in steps if s["rate"] == point]
+        axes.axvline(kept[0], color="grey", linewidth=1, label="saturation point")
+    axes.set_yscale("log")
+    axes.set_xlabel("offered rate, studies a second")
+    axes.set_ylabel("ms from the intended arrival to the draft")
+    axes.set_xlim(left=0)
+    axes.grid(visible=True, linewidth=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(target)
+    pyplot.close(figure)

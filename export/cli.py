@@ -11,12 +11,17 @@ import click
 
 from cxr_edge.bundle import MANIFEST
 from cxr_edge.cli.guard import one_line_errors
+from cxr_edge.engines.resident import MOST, Resident
+from cxr_edge.engines.tensorrt_build import Options
 from cxr_edge.errors import CheckpointError
 from cxr_edge.export.opening import refuse_pipe
 from cxr_edge.export.registry import ARCHITECTURES, listing, spec_builder
+from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.manifest import require_place
+from cxr_edge.pipeline import DEFAULT_K
 
 if TYPE_CHECKING:
+    from cxr_edge.engines.tensorrt_build import Hardware
     from cxr_edge.export.precision import Precision
 
 _FILE = click.Path(path_type=Path)
@@ -102,6 +107,21 @@ class Sources:
     "CXR_EDGE_ENGINES then names. tensorrt-rtx needs no GPU for it; tensorrt needs the very one.",
 )
 @click.option("--bundle", type=_FILE, help="With --engine: the bundle.")
+@click.option(
+    "--index",
+    type=_FILE,
+    help="With --engine: the index that cxr-run will search beside the encoder, with its --k.",
+)
+@click.option("--k", type=click.IntRange(1, MOST), default=DEFAULT_K, show_default=True)
+@click.option(
+    "--later-versions", is_flag=True, help="With --engine tensorrt: later 11.x take the plans too."
+)
+@click.option(
+    "--hardware",
+    type=click.Choice(["same-capability", "ampere-plus"]),
+    help="With --engine tensorrt: other GPUs of this compute capability, or all from Ampere on, "
+    "take the plans too.",
+)
 @click.option("--list", "listed", is_flag=True, help="Name the architectures and stop.")
 @click.option("--check", type=_FILE, metavar="FILE", help="Say what a checkpoint is and stop.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
@@ -119,6 +139,10 @@ def main(
     sign: Path | None,
     engine: str | None,
     bundle: Path | None,
+    index: Path | None,
+    k: int,
+    later_versions: bool,
+    hardware: str | None,
     listed: bool,
     check: Path | None,
     as_json: bool,
@@ -136,7 +160,8 @@ def main(
         elif engine is not None or bundle is not None:
             if engine is None or bundle is None or out is None or model is not None:
                 raise click.UsageError("plans take --engine, --bundle and --out, and no --model")
-            _build_ahead(engine, bundle, out, as_json)
+            options = Options(later_versions, cast("Hardware", hardware or ""))
+            _build_ahead(engine, bundle, index, k, options, out, as_json)
         elif model is not None and out is not None:
             chosen = cast("Precision", precision)
             _require_key(sign)
@@ -158,11 +183,24 @@ def _check(path: Path, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _build_ahead(engine: str, bundle: Path, out: Path, as_json: bool) -> None:
+def _build_ahead(
+    engine: str,
+    bundle: Path,
+    index: Path | None,
+    k: int,
+    options: Options,
+    out: Path,
+    as_json: bool,
+) -> None:
     from cxr_edge.bundle import Bundle
     from cxr_edge.export.ahead import build_ahead
 
-    built = build_ahead(engine, Bundle.load(bundle), out)
+    opened, resident = Bundle.load(bundle), None
+    if index is not None:
+        rows = SentenceIndex.open(index)
+        rows.require_space(opened.space, opened.metric)
+        resident = Resident.of(rows.vectors, k)
+    built = build_ahead(engine, opened, out, resident=resident, options=options)
     if as_json:
         click.echo(json.dumps([plan.to_json() for plan in built], indent=2))
         return

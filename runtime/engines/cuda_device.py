@@ -126,7 +126,8 @@ class Device:
         finalizer = weakref.finalize(memory, self._unpin, address)
         finalizer.atexit = False  # the driver may be gone by then, and the memory with it
         self._pinned[address] = finalizer
-        return np.frombuffer(memory, kind, count).reshape(shape)
+        array: NDArray[Any] = np.frombuffer(memoryview(memory), kind, count).reshape(shape)
+        return array
 
     def _unpin(self, address: int) -> None:
         if self._pinned.pop(address, None) is not None:

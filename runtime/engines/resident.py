@@ -85,11 +85,6 @@ class Resident:
         inputs = {f"{PREFIX}corpus": corpus, f"{PREFIX}mask": mask}
         return cls(inputs, count, min(k, count), vectors.dtype != np.float16, float(scale))
 
-    @property
-    def bytes(self) -> int:
-        """Device memory that the rows take."""
-        return sum(array.nbytes for array in self.inputs.values())
-
     def addition(self, query: str = "embedding") -> bytes:
         """The search as what is to stand behind the bytes of a network (``onnx_bytes.addition``).
 

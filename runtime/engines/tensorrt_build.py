@@ -23,13 +23,16 @@ LENGTHS: Axes = MappingProxyType({"length": (1, 128, 512), "rows": (1, 49, 1024)
 picture's grid."""
 
 
+Hardware = Literal["", "same-capability", "ampere-plus"]
+
+
 @dataclass(frozen=True)
 class Options:
     """On what else than this version and this chip a plan is to run; it may run slower for it."""
 
     later_versions: bool = False
     """Later versions of the library with the same first number."""
-    hardware: Literal["", "same-capability", "ampere-plus"] = ""
+    hardware: Hardware = ""
     """GPUs of the same compute capability, or all from Ampere on."""
 
     @property
@@ -51,13 +54,14 @@ class Options:
         return f"{exact.partition('.')[0]}.x" if self.later_versions else exact
 
 
+_HARDWARE: tuple[Hardware, ...] = ("", "same-capability", "ampere-plus")
 DEFAULT = Options()
 OFFERED = (
     DEFAULT,
     *(
         Options(later, hardware)
         for later in (False, True)
-        for hardware in ("", "same-capability", "ampere-plus")
+        for hardware in _HARDWARE
         if later or hardware
     ),
 )

@@ -13,11 +13,13 @@ from onnx import TensorProto, helper, numpy_helper
 pytest.importorskip("tensorrt_rtx_bindings", reason="tensorrt-rtx-cu13-bindings is not installed")
 
 from cxr_edge.bundle import Bundle, write_bundle
+from cxr_edge.engines.resident import Resident
 from cxr_edge.engines.tensorrt_build import build
 from cxr_edge.engines.tensorrt_library import TENSORRT_RTX
 from cxr_edge.errors import BundleError, EngineUnavailable
 from cxr_edge.export.ahead import build_ahead
 from cxr_edge.export.cli import main
+from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.pipeline import locate
 
 Change = Callable[..., Bundle]
@@ -172,6 +174,32 @@ def test_the_command(tmp_path: Path, embedded: Bundle) -> None:
     done = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "plans")])
     assert done.stdout.split() == [entry["plan"] for entry in listed]
     assert "image: was there" in done.stderr
+
+
+def test_a_plan_with_an_index_beside_the_encoder(embedded: Bundle, tmp_path: Path) -> None:
+    """What the pipeline would build for a GPU: the same key, the encoder's layers as they were."""
+    arguments = ["--engine", "tensorrt-rtx", "--bundle", str(embedded.directory)]
+    arguments += ["--index", str(locate("index", None)), "--out", str(tmp_path / "plans")]
+    done = CliRunner().invoke(main, [*arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    image, text = json.loads(done.stdout)
+    alone = build_ahead("tensorrt-rtx", embedded, tmp_path / "alone")
+    assert image["layers"] == alone[0].layers
+    assert image["plan"].rpartition("/")[2] != alone[0].plan.name
+    assert text["plan"].rpartition("/")[2] == alone[1].plan.name
+    rows = SentenceIndex.open(locate("index", None)).vectors
+    again = build_ahead("tensorrt-rtx", embedded, tmp_path / "plans", resident=Resident.of(rows, 6))
+    assert [plan.state for plan in again] == ["hit", "hit"]
+
+
+def test_rtx_has_no_further_options(embedded: Bundle, tmp_path: Path) -> None:
+    arguments = ["--engine", "tensorrt-rtx", "--bundle", str(embedded.directory)]
+    arguments += ["--out", str(tmp_path / "plans"), "--hardware", "ampere-plus"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 1
+    assert "plans of tensorrt-rtx are for SM80, " in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "plans").exists()
 
 
 @pytest.mark.parametrize(

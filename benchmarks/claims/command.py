@@ -157,7 +157,9 @@ def _levels(asked: Asked, bundle: Bundle, folder: Path, said: Callable[[str], ob
         return made_up(bundle, size, levels, place, graph=asked.graph, threads=threads, said=said)
     if asked.corpus is not None:
         said(f"building the levels of {asked.corpus}")
-        return of_corpus(asked.corpus, asked.corpus_split, bundle, asked.levels, place)
+        return of_corpus(
+            asked.corpus, asked.corpus_split, bundle, asked.levels, place, chexbert=asked.chexbert
+        )
     said("levels of the index")
     return of_index(locate("index", asked.index), bundle, asked.levels, place)
 

@@ -45,9 +45,14 @@ def of_corpus(
     bundle: Bundle,
     levels: Sequence[float],
     folder: Path,
+    *,
+    chexbert: Path | None = None,
     progress: Progress = silent,
 ) -> Levels:
     """Build all levels of a corpus of reports in one pass.
+
+    Where there is a bundle of CheXbert, it labels the sentences and they are compressed by its
+    embedding, as in the paper; else by the embedding of the bundle's text tower.
 
     Raises:
         CorpusError: it cannot be read.
@@ -58,13 +63,19 @@ def of_corpus(
 
     asked = wanted(levels)
     reports = open_corpus(corpus, CorpusOptions(split=split))
-    options = BuildOptions(corpus.stem, levels=asked, graph="never")
+    options = BuildOptions(
+        corpus.stem,
+        levels=asked,
+        graph="never",
+        labeler="chexbert" if chexbert else "rules",
+        labeler_bundle=chexbert,
+    )
     built = build_index(reports, bundle, folder / "levels", options, progress)
     counts, part = built.counts, f", split {split}" if split else ""
     return Levels(
         {level: index.directory for level, index in built.indexes.items()},
         f"{counts['kept']:,} sentences of {counts['reports']:,} reports of {corpus.name}{part}; "
-        f"{_by_text_tower(bundle)}",
+        f"{'compressed by CheXbert' if chexbert else _by_text_tower(bundle)}",
     )
 
 

@@ -175,7 +175,7 @@ def _json(path: Path, role: Role) -> Iterator[Row]:
     if isinstance(read, list):
         for number, entry in enumerate(read, 1):
             yield from _object(entry, role, path, number)
-    elif any(key in read for key in ("schema", *_IDS)) if isinstance(read, dict) else False:
+    elif isinstance(read, dict) and any(key in read for key in (*_IDS, "error")):
         yield from _object(read, role, path, 1)
     else:
         for name, study in read_studies(path).items():

@@ -113,7 +113,7 @@ def table(results: Mapping[str, Any]) -> str:
 
 def _studies(data: Path) -> tuple[list[Path], NDArray[np.bool_]]:
     """The first frontal picture of each study of ``valid``, and what its report asserts (N, 14)."""
-    from cxr_edge.training.gates import positives
+    from cxr_edge.benchmarks.quality.matrices import positives
     from cxr_edge.training.studies import read_studies
     from cxr_edge.training.targets import label_reports
 

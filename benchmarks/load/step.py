@@ -58,7 +58,8 @@ class Step:
     def queue(self) -> NDArray[np.int64]:
         """Requests that had arrived and were not yet begun when each arrived, itself left out."""
         begun = np.searchsorted(np.sort(self.starts), self.arrivals, side="right")
-        return np.maximum(np.arange(len(self.arrivals)) - begun, 0)
+        waiting: NDArray[np.int64] = np.maximum(np.arange(len(self.arrivals)) - begun, 0)
+        return waiting
 
     @property
     def growth(self) -> float:

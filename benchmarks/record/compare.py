@@ -11,6 +11,8 @@ from cxr_edge.benchmarks.record.samples import ENOUGH, Ratio, Samples, ratio, su
 
 _MACHINE = ("processor", "flags", "cores", "threads", "memory_mib", "gpus", "system", "python")
 _NESTED = ("packages", "settings")
+_LONGEST = 80
+"""Letters of a value that a warning shows."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,14 @@ def noise(record: Mapping[str, Any]) -> str:
 
 
 def _differs(name: str, first: object, second: object) -> Iterator[str]:
+    if isinstance(first, list) and isinstance(second, list):
+        # Of long lists, such as a processor's flags, only what they do not share.
+        shared = [item for item in first if item in second]
+        first, second = (
+            [item for item in items if item not in shared] or None for items in (first, second)
+        )
     if first != second:
-        words = ["nothing" if value is None else str(value) for value in (first, second)]
+        words = ["nothing" if value is None else str(value)[:_LONGEST] for value in (first, second)]
         yield f"{name}: {words[0]} in A, {words[1]} in B"
 
 

@@ -80,7 +80,7 @@ def compare(
 def table(lines: Sequence[Comparison], confidence: float) -> str:
     """Markdown, one line for each series."""
     text = [
-        f"| series | A p50 | B p50 | A / B | {confidence:.4g} interval | samples "
+        f"| series | A p50 | B p50 | A / B | {100 * confidence:.4g} % interval | samples "
         "| spread A, B | verdict |\n|---|---|---|---|---|---|---|---|"
     ]
     for line in lines:

@@ -83,6 +83,7 @@ def test_two_equal_encoders_are_not_told_apart() -> None:
 def test_the_command_compares_two_files_and_says_what_differs(tmp_path: Path) -> None:
     a = _record({"total": Samples("ms", _draw(0, 40, 2.0)), "mine": Samples("ms", [1.0])})
     b = _record({"total": Samples("ms", _draw(1, 50))}, bundle_sha256="0" * 64, threads=4)
+    a["machine"]["flags"], b["machine"]["flags"] = ["avx", "avx2"], ["avx", "sve"]
     b["machine"].update(processor="Another", load_average={"before": None, "after": [9.0, 1, 1]})
     b["machine"]["packages"] = {**b["machine"]["packages"], "numpy": "1.0"}
     done = _run(tmp_path, [a, b], "--json", str(tmp_path / "out.json"))
@@ -100,6 +101,7 @@ def test_the_command_compares_two_files_and_says_what_differs(tmp_path: Path) ->
     ):
         assert said in done.stderr, said
     assert "threads: nothing in A, 4 in B" in done.stderr
+    assert "flags: ['avx2'] in A, ['sve'] in B" in done.stderr
     assert "fewer than 30" not in done.stderr
     written = json.loads((tmp_path / "out.json").read_text())
     (found,) = written["results"]["comparisons"]

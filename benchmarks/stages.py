@@ -32,7 +32,7 @@ _RECIPE = Recipe.from_json(
 
 
 @click.command()
-@click.option("--runs", type=click.IntRange(min=1), default=15, help="Timed runs of each file.")
+@click.option("--runs", type=click.IntRange(min=1), default=30, help="Timed runs of each file.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to draft with.")
 @click.option("--index", type=click.Path(path_type=Path), help="Index to draft with.")
 @click.option("--threads", type=click.IntRange(min=1), help="Processors for the encoder.")

@@ -19,7 +19,7 @@ from cxr_edge.benchmarks.record.options import json_option
 
 @click.command()
 @click.argument("study", type=click.Path(exists=True, path_type=Path))
-@click.option("--runs", default=10, show_default=True, type=click.IntRange(min=3))
+@click.option("--runs", default=30, show_default=True, type=click.IntRange(min=3))
 @json_option()
 def startup(study: Path, runs: int, out: Path | None) -> None:
     """Time 'import cxr_edge' and a whole 'cxr-run STUDY', each in processes of its own."""

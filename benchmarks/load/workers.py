@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cxr_edge.benchmarks.load.arrivals import Clock, SystemClock, offer
-from cxr_edge.benchmarks.load.doors import Opener
+from cxr_edge.benchmarks.load.arrivals import SystemClock, offer
+from cxr_edge.benchmarks.load.doors import Door, Opener
 from cxr_edge.benchmarks.load.step import Step, Times
 from cxr_edge.errors import CxrEdgeError
 
@@ -26,7 +26,10 @@ _LOOK = 1.0
 
 
 def _work(opener: Opener, requests: Any, answers: Any) -> None:  # noqa: ANN401
-    """Serve until told to end; answers (number, start, end, problem)."""
+    """Serve until told to end; answers (number, start, end, whether it failed).
+
+    The clock is ``SystemClock``'s, which all threads and processes of a machine share.
+    """
     try:
         door = opener()
     except CxrEdgeError as problem:
@@ -37,16 +40,21 @@ def _work(opener: Opener, requests: Any, answers: Any) -> None:  # noqa: ANN401
             door.serve(number)
         answers.put(door.about)
         while (number := requests.get()) is not None:
-            began, problem_ = time.monotonic(), ""
-            try:
-                door.serve(number)
-            except CxrEdgeError as problem:
-                problem_ = str(problem)
-            answers.put((number, began, time.monotonic(), problem_))
+            began = time.monotonic()
+            failed = _fails(door, number)
+            answers.put((number, began, time.monotonic(), failed))
     except CxrEdgeError as problem:
         answers.put(str(problem))
     finally:
         door.close()
+
+
+def _fails(door: Door, number: int) -> bool:
+    try:
+        door.serve(number)
+    except CxrEdgeError:
+        return True
+    return False
 
 
 class Workers:
@@ -102,23 +110,23 @@ class Workers:
         for worker in self._workers:
             worker.join()
 
-    def serve(self, arrivals: Times, rate: float, clock: Clock | None = None) -> Step:
+    def serve(self, arrivals: Times, rate: float) -> Step:
         """Offer requests at their times and wait until all are served.
 
         Args:
             arrivals: seconds from now (N,), rising.
             rate: of them, for the result.
-            clock: of this machine's monotonic time, which the workers use too.
 
         Raises:
             CxrEdgeError: a worker has died.
         """
-        beginning, handed = offer(arrivals, self._requests.put, clock or SystemClock())
+        beginning, handed = offer(arrivals, self._requests.put, SystemClock())
         starts, ends = np.zeros(len(arrivals)), np.zeros(len(arrivals))
         failed = 0
         for _ in range(len(arrivals)):
-            number, starts[number], ends[number], problem = self._answer()
-            failed += bool(problem)
+            number, began, ended, wrong = self._answer()
+            starts[number], ends[number] = began, ended
+            failed += wrong
         return Step(
             rate=rate,
             arrivals=arrivals,

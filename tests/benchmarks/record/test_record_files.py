@@ -35,7 +35,7 @@ def _record() -> dict:
         subject={"bundle_sha256": "0" * 64, "index_sha256": None, "threads": 2},
         runs={"warm_up": 3, "rounds": 2},
         samples={"a": Samples("ms", [np.float64(1.5), 2], "turns"), "b": Samples("ms", [])},
-        results={"figure": 1},
+        results={"figure": 1, "text": "[\n 1,\n 2\n]", "nested": [[1, -2.5e-7], [], ["a", 3]]},
         notes=["Made up."],
     )
 
@@ -72,6 +72,21 @@ def test_the_machine_is_this_one() -> None:
     assert isinstance(found["flags"], list)
     assert set(found["flags"]) <= set(told)
     assert ("avx2" in found["flags"]) == ("avx2" in told)
+
+
+def test_nvidia_smi_is_asked_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.name == "nt":
+        pytest.skip("the stand-in for nvidia-smi is a shell script")
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(
+        "#!/bin/sh\necho 'NVIDIA A2, 570.86.15, 15356'\necho 'NVIDIA GB10, 580.1, [N/A]'\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert machine()["gpus"] == [
+        {"name": "NVIDIA A2", "driver": "570.86.15", "memory_mib": 15356},
+        {"name": "NVIDIA GB10", "driver": "580.1", "memory_mib": None},
+    ]
 
 
 def test_without_nvidia_smi_the_driver_is_read(tmp_path: Path) -> None:

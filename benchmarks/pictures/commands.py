@@ -30,11 +30,8 @@ def pictures(records: tuple[Path, ...], out: Path) -> None:
     from cxr_edge.benchmarks.pictures.page import compose
 
     require_matplotlib()
-    names = named(records)
-    chapters = []
-    for name, path in names.items():
-        record = read_record(path)
-        chapters.append((name, record, draw(record, name)))
+    read = {name: read_record(path) for name, path in named(records).items()}
+    chapters = [(name, record, draw(record, name)) for name, record in read.items()]
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -69,7 +69,9 @@ def _curve(axes: "Axes", base: int, row: Row, look: Look) -> None:
     share = np.arange(1, len(values) + 1) / len(values)
     x = np.concatenate([values[:1], values])
     y = base + 0.8 * np.concatenate([[0], share])
-    axes.fill_between(x, base, y, step="post", facecolor=look.color, alpha=0.6, linewidth=0)
+    axes.fill_between(
+        x, base, y, step="post", facecolor=look.color, hatch=look.hatch, edgecolor=look.ink
+    )
     axes.step(x, y, where="post", color=BLACK, linewidth=0.9, zorder=3)
     axes.vlines(values[-1], base, base + 0.8, color=BLACK, linewidth=0.9, zorder=3)
     axes.axhline(base, color="#999999", linewidth=0.4, zorder=1)
@@ -78,11 +80,11 @@ def _curve(axes: "Axes", base: int, row: Row, look: Look) -> None:
             percentile(row, q),
             base + 0.8 * q / 100,
             marker=marker,
-            color=look.color if q == 50 else WHITE,
+            color=WHITE,
             markeredgecolor=BLACK,
             markersize=6.5 if q == 50 else 5,
             linestyle="none",
-            zorder=5 if q == 50 else 4,
+            zorder=4,
         )
     axes.text(
         1.03,
@@ -104,7 +106,7 @@ def _legend(axes: "Axes") -> None:
             [],
             [],
             marker=marker,
-            color=BLACK if q == 50 else WHITE,
+            color=WHITE,
             markeredgecolor=BLACK,
             markersize=5,
             linestyle="none",

@@ -32,9 +32,9 @@ STAGE_LOOKS: Mapping[str, Look] = {
     "read": Look(BLUE, "o", ""),
     "preprocess": Look(YELLOW, "s", "//"),
     "encode": Look(GREEN, "D", "\\\\"),
-    "search": Look(SKY, "^", "xx"),
-    "compose": Look(BLACK, "v", ""),
-    "write": Look(WHITE, "P", ".."),
+    "search": Look(WHITE, "^", ".."),
+    "compose": Look(BLACK, "v", "||"),
+    "write": Look(SKY, "P", "xx"),
 }
 """Neighbours in a bar differ most in grey."""
 NOT_SPLIT = Look(PURPLE, "X", "--")

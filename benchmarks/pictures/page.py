@@ -62,13 +62,11 @@ def compose(chapters: Sequence[tuple[str, Mapping[str, Any], Gallery]]) -> bytes
 
 def _chapter(name: str, record: Mapping[str, Any], gallery: Gallery) -> str:
     mark = slug(name)
-    machine = record["machine"]
+    notes = "".join(f"<li>{_text(note)}</li>\n" for note in record["notes"])
     parts = [
         f'<section aria-labelledby="{mark}-name">',
         f'<h2 id="{mark}-name">{_text(name)}</h2>',
-        f'<p class="soft">Measured on {_text(machine["date"])} on {_text(machine["processor"])}, '
-        f"{_text(machine['system'])}.</p>",
-        *(f"<p>{_text(note)}</p>" for note in record["notes"]),
+        f"<ul>\n{notes}</ul>" if notes else "",
         *(
             _table(table, f"{mark}-table-{i}")
             for i, table in enumerate(tables(record, gallery.rows))

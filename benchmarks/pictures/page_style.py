@@ -21,7 +21,8 @@ table { border-collapse: collapse; margin: .4rem 0 1rem; font-variant-numeric: t
 caption { text-align: left; color: #4a5460; font-size: .9rem; padding-bottom: .3rem; }
 th, td { border-bottom: 1px solid #c4cad2; padding: .25rem .55rem; text-align: right; }
 th { font-weight: 600; vertical-align: bottom; }
-td { vertical-align: top; }
+td, tbody th { vertical-align: top; }
+table:not(.words) th[scope="row"] { white-space: nowrap; }
 tbody th, thead th:first-child, .words td { text-align: left; }
 thead th { border-bottom: 2px solid #1b1f24; }
 .words thead th { text-align: left; }
@@ -33,6 +34,7 @@ code { overflow-wrap: anywhere; }
 footer { margin-top: 2rem; padding-bottom: 2rem; }
 @page { margin: 14mm; }
 @media print {
+  :root { font-size: 10pt; }
   body { font-size: 10pt; }
   header, main, footer { max-width: none; padding: 0; }
   .wide { overflow: visible; }

@@ -146,9 +146,9 @@ def _measured(path: Path, record: Mapping[str, Any]) -> str:
 
 def _legend() -> str:
     return (
-        f"Stages: p50 in ms. {STUDIES} studies: {STUDIES} times the mean. Systems took turns "
-        f"in one run. `{RULES_F1}` (95 % interval) counts the labels of our rule labeler and must not "
-        "be compared with F1, which counts CheXbert's. " + paper.DIFFERS + " Its 42 s are printed "
-        "there, 120 s and 140 s follow from its percentages; that its best generative model is "
-        "M2 Trans is our reading."
+        f"Stages: p50 in ms. {STUDIES} studies: {STUDIES} times the mean. Systems took turns in "
+        f"one run. `{RULES_F1}` (95 % interval) counts the labels of our rule labeler and must "
+        "not be compared with F1, which counts CheXbert's. " + paper.DIFFERS + " Its 42 s are "
+        "printed there, 120 s and 140 s follow from its percentages; that its best generative "
+        "model is M2 Trans is our reading."
     )

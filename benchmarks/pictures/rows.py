@@ -84,7 +84,7 @@ def score(row: Row, name: str) -> Score | None:
 
 def milliseconds(value: float) -> str:
     """A time with the digits a reader can use."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 def labels(rows: Iterable[Row]) -> list[str]:

@@ -1,6 +1,7 @@
 """Where the time of a study goes: stacked bars of the stages, for each system and level."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _ROW = 0.3
 _ZOOM = 6.0
 """From this ratio of the longest to the shortest bar on, a second panel shows the short ones."""
-_REST = "not split"
+_REST = "the rest"
 _UNSPLIT = 0.02
 """Share of a total below which what its stages leave over is the clock's, and not drawn."""
 
@@ -68,9 +69,10 @@ def stage_bars(rows: Sequence[Row], name: str = "stages") -> Picture:
 
 
 def _second(totals: Sequence[float]) -> float:
-    """Where the second panel ends: past the longest of the bars that are short."""
-    short = [one for one in totals if one * _ZOOM <= max(totals)]
-    return float(ceil(max(short) * 1.1))
+    """Where the second panel ends: past the bar before the widest gap, as a ratio, between two."""
+    ordered = sorted(totals)
+    gaps = [longer / shorter for shorter, longer in pairwise(ordered)]
+    return float(ceil(ordered[gaps.index(max(gaps))] * 1.1))
 
 
 def _parts(row: Row) -> list[tuple[str, Look, float]]:
@@ -150,7 +152,8 @@ def _alt(rows: Sequence[Row], names: list[str]) -> str:
 def _caption(zoomed: bool) -> str:
     text = (
         "Means, because they add up; medians are in the table. read: the file, decoded; "
-        "preprocess: to the encoder's input; write: the report as JSON."
+        "preprocess: to the encoder's input; write: the draft, to a file; the rest: what a system "
+        "does between them or does not tell apart."
     )
     if zoomed:
         text += " The second panel shows the beginning of the same bars; an arrow: it goes on."

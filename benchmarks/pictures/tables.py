@@ -6,9 +6,12 @@ from typing import Any
 
 from cxr_edge.benchmarks.claims.comparing import STUDIES, seconds
 from cxr_edge.benchmarks.claims.result import STAGES, Row
-from cxr_edge.benchmarks.pictures.rows import at, labels, milliseconds, percentile
+from cxr_edge.benchmarks.pictures.rows import CHEXBERT_F1, at, labels, milliseconds, percentile
 from cxr_edge.benchmarks.quality.scores import Score
 from cxr_edge.benchmarks.record import RecordError
+
+_ALWAYS = (CHEXBERT_F1, "s_emb")
+"""Metrics of the paper, which have a column even where nothing could be measured."""
 
 
 @dataclass(frozen=True)
@@ -102,18 +105,21 @@ def _quality(rows: Sequence[Row]) -> Table:
         for name, row in zip(_names(rows), rows, strict=True)
         if row.scores and not row.synthetic
     ]
-    metrics = list(dict.fromkeys(score.name for _, row in scored for score in row.scores))
+    metrics = list(dict.fromkeys(one.name for _, row in scored for one in row.scores))
+    there = {one.name for _, row in scored for one in row.scores if one.value is not None}
+    shown = [name for name in metrics if name in there or name in _ALWAYS]
+    without = [name for name in metrics if name not in shown]
     lines = []
     for name, row in scored:
-        found = {score.name: score for score in row.scores}
-        lines.append([name, *(score_cell(found.get(metric)) for metric in metrics)])
-    return Table(
-        "Quality of the drafts",
+        found = {one.name: one for one in row.scores}
+        lines.append([name, *(score_cell(found.get(metric)) for metric in shown)])
+    caption = (
         "With 95 % bootstrap intervals over studies. A figure of the rule labeler must not be "
-        "compared with a paper's F1, which CheXbert's labels give.",
-        ["system, level", *metrics],
-        lines,
+        "compared with a paper's F1, which CheXbert's labels give."
     )
+    if without:
+        caption += f" Not measured either: {', '.join(without)}."
+    return Table("Quality of the drafts", caption, ["system, level", *shown], lines)
 
 
 def score_cell(score: Score | None) -> str:

@@ -160,6 +160,16 @@ class Device:
             ctypes.c_void_p(self.stream),
         )
 
+    def copy(self, to: int, source: int, size: int) -> None:
+        """Begin to copy bytes from one place of the device to another."""
+        self._call(
+            "cuMemcpyDtoDAsync_v2",
+            ctypes.c_uint64(to),
+            ctypes.c_uint64(source),
+            ctypes.c_size_t(size),
+            ctypes.c_void_p(self.stream),
+        )
+
     def begin_capture(self) -> None:
         """From now on work given to the stream is recorded and not done, until ``end_capture``."""
         self._call("cuStreamBeginCapture_v2", ctypes.c_void_p(self.stream), _THREAD_LOCAL)

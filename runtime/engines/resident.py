@@ -107,9 +107,8 @@ class Resident:
         each = min(kept, group)
 
         def step(kind: str, *given: str, made: str | tuple[str, str], **attributes: int) -> bytes:
-            made = (made,) if isinstance(made, str) else made
-            outputs = [PREFIX + name for name in made]
-            return node(kind, given, outputs, PREFIX + made[0], **attributes)
+            names = [PREFIX + name for name in ([made] if isinstance(made, str) else made)]
+            return node(kind, given, names, names[0], **attributes)
 
         def at(name: str) -> str:
             return PREFIX + name

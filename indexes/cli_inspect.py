@@ -116,6 +116,8 @@ def search(
     """Find the rows nearest to a picture or to a text."""
     if (image is None) == (text is None):
         raise click.UsageError("give --image FILE or --text TEXT, one of them")
+    if text is not None and not text.strip():
+        raise click.UsageError("--text is empty; give the text to search with")
     from cxr_edge.bundle import Bundle
     from cxr_edge.indexes.querying import image_query, text_query
     from cxr_edge.indexes.search import SentenceIndex

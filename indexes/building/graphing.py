@@ -22,7 +22,7 @@ from cxr_edge.indexes.writing import stored_dtype
 Wanted = Literal["auto", "never", "always"]
 
 EXACT_UP_TO = 50_000
-"""Rows that are searched exactly in about the time a graph takes; ``auto`` builds none for them."""
+"""Rows that are searched exactly within the planner's 5 ms; ``auto`` builds no graph for them."""
 REPEATED = "picture that repeats an earlier one"
 _FILE = "queries.npz"
 
@@ -33,7 +33,7 @@ def fingerprint_of(queries: Path) -> str:
     Raises:
         CorpusError: there is nothing of this name.
     """
-    if not queries.exists():
+    if not (queries.is_file() or queries.is_dir()):
         raise CorpusError(
             f"{queries} is not there; name a folder of images or a file of embeddings"
         )

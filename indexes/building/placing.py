@@ -32,14 +32,21 @@ def require_free(out: Path, places: list[Path], replace: bool) -> None:
     Where an interrupted build has left its folder, its own finished indexes may stand there.
 
     Raises:
-        OutputError: a place is taken, by something else than an index that may be replaced; or it
-            has a name that Windows cannot hold, whatever the system is: an index is copied.
+        OutputError: a place is taken, by something else than an index that may be replaced, or
+            lies within another index; or it has a name that Windows cannot hold, whatever the
+            system is: an index is copied.
     """
     fresh = [out.absolute(), *out.absolute().parents][:-1]
     if odd := [path.name for path in fresh if not is_portable(path.name) and not _is_there(path)]:
         raise OutputError(
             f"{out} is not created: not every system can hold the name {odd[0]!r}; leave out "
             '<>:"|?*\\, a dot or blank at the end, and the names of devices such as NUL'
+        )
+    around = [path for place in places for path in place.absolute().parents]
+    if within := [path for path in around if (path / MANIFEST).is_file()]:
+        raise OutputError(
+            f"{out} is not created: {within[0]} is an index, which holds nothing else; choose "
+            "another name"
         )
     for place in places:
         put_back(place, MANIFEST)

@@ -161,6 +161,10 @@ def open_reader(source: str | Path, options: CorpusOptions, form: str | None = N
         CorpusError: see ``open_corpus``.
     """
     path = Path(source)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise CorpusError(  # to open a named pipe would wait forever; all is read more than once
+            f"{path} is neither a file nor a folder; write what it gives to a file first"
+        )
     if form is None:
         from cxr_edge.indexes.corpora.recognise import recognise
 

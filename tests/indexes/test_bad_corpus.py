@@ -1,5 +1,6 @@
 """Corpora that cannot be read, and places that are no index: one line, nothing lost."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,42 @@ def test_places_that_cannot_be_are_refused_before_any_work(tmp_path: Path) -> No
         done = CliRunner().invoke(index, ["build", str(reports), "--out", str(out)])
         assert isinstance(done.exception, OutputError), out
     assert {path.name for path in tmp_path.iterdir()} == {"reports.jsonl", "dangling"}
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no named pipes on this system")
+    reports = tmp_path / "reports.jsonl"
+    reports.write_text('{"findings": "Clear lungs."}\n')
+    os.mkfifo(tmp_path / "pipe")
+    for arguments in (
+        [tmp_path / "pipe"],
+        [tmp_path / "pipe", "--format", "text"],
+        [tmp_path / "pipe", "--key", "image"],
+        [reports, "--queries", tmp_path / "pipe"],
+    ):
+        command = ["build", *map(str, arguments), "--out", str(tmp_path / "out")]
+        done = CliRunner().invoke(index, command)
+        assert isinstance(done.exception, CorpusError), arguments
+        assert str(tmp_path / "pipe") in str(done.exception)
+
+
+def test_nothing_is_built_within_an_index(tmp_path: Path) -> None:
+    """The index around it would be refused from then on."""
+    reports = tmp_path / "reports.jsonl"
+    reports.write_text('{"findings": "Clear lungs."}\n')
+    outer = tmp_path / "outer"
+    assert CliRunner().invoke(index, ["build", str(reports), "--out", str(outer)]).exit_code == 0
+    for arguments in (
+        ["--out", outer / "inner"],
+        ["--out", outer / "far" / "inner"],
+        ["--out", outer, "--compression", "all"],
+    ):
+        done = CliRunner().invoke(index, ["build", str(reports), *map(str, arguments)])
+        assert isinstance(done.exception, OutputError), arguments
+        assert "is an index, which holds nothing else" in str(done.exception)
+    assert CliRunner().invoke(index, ["verify", str(outer)]).exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["outer", "reports.jsonl"]
 
 
 @pytest.mark.parametrize(

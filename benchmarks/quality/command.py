@@ -1,29 +1,19 @@
 """``cxr-bench quality``: how good drafts are, ours or any other system's."""
 
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from cxr_edge.benchmarks.quality.others import OTHERS
-from cxr_edge.benchmarks.quality.reports import Pairs
 from cxr_edge.benchmarks.quality.scores import CE_NAMES, NEEDS_LABELER, Score
 from cxr_edge.benchmarks.quality.texts import SECTIONS, Section
 
-
-@dataclass(frozen=True)
-class _Matter:
-    """What is scored, and what to say of it."""
-
-    pairs: Pairs
-    data: str
-    split: str
-    subject: dict[str, object]
-    notes: list[str] = field(default_factory=list)
-    failed: int = 0
+if TYPE_CHECKING:
+    from cxr_edge.benchmarks.quality.matter import Matter
+    from cxr_edge.benchmarks.quality.published import Published
 
 
 @click.command()
@@ -89,28 +79,28 @@ def quality(
     --studies the reports of a data set are scored against drafts that are made first. See
     docs/quality.md for what each figure may be set beside.
     """
+    from cxr_edge.benchmarks.quality.cases import open_cases
+    from cxr_edge.benchmarks.quality.matter import Drafting, draft_matter, read_matter
     from cxr_edge.benchmarks.quality.scores import score
     from cxr_edge.benchmarks.quality.table import figures_beside, published_table, score_table
 
     part = cast(Section, section)
-    if (studies is None) == (references is None) or (references is None) != (drafts is None):
-        raise click.UsageError("give REFERENCES and DRAFTS, or --studies, and not both")
-    if studies is not None:
-        options: dict[str, object] = {"bundle": bundle, "index": index, "engine": engine}
-        matter = _drafted(studies, split, count, part, data, {**options, "method": method})
+    if studies is not None and references is None and drafts is None:
+        how = Drafting(bundle=bundle, index=index, engine=engine, method=method)
+        cases = open_cases(studies, split=split, count=count)
+        matter = draft_matter(cases, part, data, how, resamples=resamples, seed=seed)
+    elif studies is None and references is not None and drafts is not None:
+        matter = read_matter(references, drafts, part, data or "", split or "", common)
     else:
-        assert references is not None
-        assert drafts is not None
-        matter = _read(references, drafts, part, data or "", split or "", common)
-    pairs = matter.pairs
-    texts = pairs.references, pairs.drafts
+        raise click.UsageError("give REFERENCES and DRAFTS, or --studies, and not both")
+    texts = matter.pairs.references, matter.pairs.drafts
     scores = score(*texts, chexbert=chexbert, resamples=resamples, seed=seed)
-    scores += _ce(ce_labels, resamples, seed)
+    scores += [*_ce(ce_labels, resamples, seed), *matter.ranks]
     scores += _others(others, *texts, resamples, seed)
     beside = figures_beside(scores, matter.data, matter.split)
     click.echo(
-        f"{len(pairs.ids)} studies, section: {section}, data: {matter.data or 'not named'}, "
-        f"split: {matter.split or 'not named'}\n"
+        f"studies: {len(matter.pairs.ids)}, section: {section}, "
+        f"data: {matter.data or 'not named'}, split: {matter.split or 'not named'}\n"
     )
     click.echo(score_table(scores))
     if beside:
@@ -118,87 +108,37 @@ def quality(
     for note in matter.notes:
         click.echo(f"note: {note}", err=True)
     if out is not None:
-        from cxr_edge.benchmarks.record import new_record, write_record
-
-        results = {
-            "section": section,
-            "data": matter.data,
-            "split": matter.split,
-            "studies": list(pairs.ids),
-            "undrafted": list(pairs.undrafted),
-            "unknown": list(pairs.unknown),
-            "without_section": list(pairs.empty),
-            "scores": [asdict(one) for one in scores],
-            "published": [{**asdict(figure), "differs": why} for figure, why in beside],
-        }
-        runs = {"resamples": resamples, "seed": seed}
-        record = new_record(
-            "quality",
-            subject=matter.subject,
-            runs=runs,
-            samples={},
-            results=results,
-            notes=matter.notes,
-        )
-        write_record(out, record)
+        runs = {"section": section, "resamples": resamples, "seed": seed}
+        _write(out, matter, scores, beside, runs)
     if matter.failed:
         context.exit(1)
 
 
-def _read(
-    references: Path, drafts: Path, section: Section, data: str, split: str, common: bool
-) -> _Matter:
-    from cxr_edge.benchmarks.quality.reports import pair, read_reports
+def _write(
+    target: Path,
+    matter: "Matter",
+    scores: Sequence[Score],
+    beside: "Sequence[tuple[Published, str]]",
+    runs: dict[str, object],
+) -> None:
+    """The record, with every id that was scored and every one that could not be."""
+    from cxr_edge.benchmarks.record import new_record, write_record
 
-    wanted = read_reports(references, "references", section)
-    pairs = pair(wanted, read_reports(drafts, "drafts", section), common=common)
-    subject = {"references": str(references), "drafts": str(drafts)}
-    return _Matter(pairs, data, split, dict(subject), _remarks(pairs))
-
-
-def _drafted(
-    studies: Path,
-    split: str | None,
-    count: int | None,
-    section: Section,
-    data: str | None,
-    options: dict[str, object],
-) -> _Matter:
-    from cxr_edge.benchmarks.quality.cases import open_cases
-    from cxr_edge.benchmarks.quality.drafting import draft_cases
-    from cxr_edge.benchmarks.quality.reports import pair
-    from cxr_edge.errors import CorpusError
-    from cxr_edge.pipeline import Pipeline
-
-    cases = open_cases(studies, split=split, count=count)
-    if not cases.has_reports:
-        raise CorpusError(f"{studies}, read as {cases.layout}, has no reports to score against")
-    with Pipeline.load(**options) as pipeline:  # type: ignore[arg-type]
-        with click.progressbar(length=len(cases.cases), label="drafting", file=sys.stderr) as bar:
-            drafts = draft_cases(pipeline, cases, section, lambda: bar.update(1))
-        subject = {
-            "studies": str(studies),
-            "layout": cases.layout,
-            "bundle_space": pipeline.bundle.space,
-            "method": pipeline.method_name,
-            "engine": pipeline.engine.info.name,
-        }
-    wanted = {case.id: case.reference(section) for case in cases.cases}
-    pairs = pair(wanted, drafts.texts)
-    notes = [*cases.notes, *_remarks(pairs)]
-    notes += [f"{name} has an empty draft: {why}" for name, why in drafts.failed.items()]
-    name = cases.name if data is None else data
-    return _Matter(pairs, name, cases.split, subject, notes, len(drafts.failed))
-
-
-def _remarks(pairs: Pairs) -> list[str]:
-    sides = (
-        ("reports without a draft", pairs.undrafted),
-        ("drafts without a report", pairs.unknown),
-        ("reports without the section that is compared, left out", pairs.empty),
-        ("empty drafts, scored as such", [text for text in pairs.drafts if not text]),
+    results = {
+        "data": matter.data,
+        "split": matter.split,
+        "studies": list(matter.pairs.ids),
+        "undrafted": list(matter.pairs.undrafted),
+        "unknown": list(matter.pairs.unknown),
+        "without_section": list(matter.pairs.empty),
+        "scores": [asdict(one) for one in scores],
+        "published": [{**asdict(figure), "differs": why} for figure, why in beside],
+    }
+    subject, notes = matter.subject, matter.notes
+    write_record(
+        target,
+        new_record("quality", subject=subject, runs=runs, samples={}, results=results, notes=notes),
     )
-    return [f"{what}: {len(names)}" for what, names in sides if names]
 
 
 def _ce(tables: tuple[Path, Path] | None, resamples: int, seed: int) -> list[Score]:

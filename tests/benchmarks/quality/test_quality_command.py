@@ -28,7 +28,7 @@ def test_two_files_in_and_a_table_out(files: tuple[str, str], tmp_path: Path) ->
     arguments = [*files, "--json", str(out), "--data", "CheXpert", "--split", "test"]
     done = CliRunner().invoke(quality, arguments)
     assert done.exit_code == 0, done.output
-    assert "2 studies, section: report, data: CheXpert, split: test" in done.output
+    assert "studies: 2, section: report, data: CheXpert, split: test" in done.output
     assert "needs CheXbert" in done.output
     assert "CXR-RePaiR-Select" in done.output
     record = read_record(out)
@@ -48,7 +48,7 @@ def test_two_files_in_and_a_table_out(files: tuple[str, str], tmp_path: Path) ->
 def test_a_section_that_a_report_lacks(files: tuple[str, str]) -> None:
     done = CliRunner().invoke(quality, [*files, "--section", "impression"])
     assert done.exit_code == 0, done.output
-    assert "1 studies, section: impression" in done.output
+    assert "studies: 1, section: impression" in done.output
     assert "reports without the section that is compared, left out: 1" in done.output
     assert "empty drafts, scored as such: 1" in done.output
 
@@ -98,7 +98,7 @@ def test_a_data_set_is_drafted_first(shared_data: Path, tmp_path: Path) -> None:
     arguments = ["--studies", str(shared_data / "openi"), "--split", "valid", "--count", "4"]
     done = CliRunner().invoke(quality, [*arguments, "--json", str(out)])
     assert done.exit_code == 0, done.output
-    assert "4 studies, section: report, data: Open-I, split: valid" in done.output
+    assert "studies: 4, section: report, data: Open-I, split: valid" in done.output
     record = read_record(out)
     assert record["subject"]["layout"] == "openi"
     assert record["subject"]["method"] == "guided"

@@ -104,7 +104,10 @@ def test_what_cxr_run_writes(several: bool, tmp_path: Path, phantom: Path) -> No
 
     with Pipeline.load(threads=1) as pipeline:
         report = pipeline.run(phantom)
-    lines = [line(report), *([failure_line(StudyFailure("in/ct.dcm", "no chest"))] if several else [])]
+    lines = [
+        line(report),
+        *([failure_line(StudyFailure("in/ct.dcm", "no chest"))] if several else []),
+    ]
     path = put(tmp_path / "out.json", "".join(f"{text.rstrip()}\n" for text in lines))
     uid = report.study.study_instance_uid
     whole = " ".join(f"{report.findings} {report.impression}".split())

@@ -29,7 +29,7 @@ from cxr_edge.benchmarks.startup import startup
 @main_options
 @click.version_option(__version__, prog_name="cxr-bench")
 @click.pass_context
-def bench(context: click.Context, **given: Any) -> None:  # noqa: ANN401
+def bench(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401
     """Measure speed and quality on this machine, beside the papers and what else could be used.
 
     Without a COMMAND the report path is measured from the file of a study to the written draft, at

@@ -14,7 +14,6 @@ from cxr_edge.benchmarks.claims import baselines
 from cxr_edge.benchmarks.claims.comparing import all_times, claims, named
 from cxr_edge.benchmarks.claims.levels import Levels, made_up, of_corpus, of_index, pictures_for
 from cxr_edge.benchmarks.claims.measuring import (
-    FRESH_RUNS,
     WARM_UP,
     Key,
     Measured,
@@ -65,6 +64,7 @@ class Asked:
     architecture: str | None = None
     calibration: Path | None = None
     samples: int = 30
+    fresh: int = 3
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def run(asked: Asked, said: Callable[[str], object]) -> Outcome:
         setups = _setups(asked, bundle, levels, folder, remark)
         setups, studies = _usable(setups, studies, folder, remark)
         rounds = max(asked.samples, len(studies.files))
-        measured = measure(setups, studies.files, rounds, folder, said)
+        measured = measure(setups, studies.files, rounds, folder, said, fresh=asked.fresh)
         rows = _rows(asked, setups, measured, levels, studies, said)
         heads = _heads(asked, bundle, levels, studies)
         times, beside = all_times(rows), claims(rows, levels.about)
@@ -113,7 +113,7 @@ def run(asked: Asked, said: Callable[[str], object]) -> Outcome:
                 "warm_up": WARM_UP,
                 "rounds": rounds,
                 "studies": len(studies.files),
-                "fresh_processes": FRESH_RUNS,
+                "fresh_processes": asked.fresh,
             },
             samples={
                 f"{named(row)} / {stage}": Samples(
@@ -314,7 +314,8 @@ def _subject(asked: Asked, bundle: Bundle, levels: Levels, studies: Studies) -> 
         "bundle_sha256": bundle.digest,
         "made_up_weights": asked.architecture is not None,
         "index": levels.about,
-        "index_sha256": digests,
+        "index_sha256": digests["0"],
+        "levels_sha256": digests,
         "synthetic": levels.synthetic,
         "studies": studies.about,
         "engine": asked.engine,

@@ -50,20 +50,16 @@ def all_times(rows: Sequence[Row]) -> list[Times]:
     """Each baseline against ours at its level, and ours without compression against each level."""
     found = []
     for row in rows:
-        if row.system != OURS:
-            ours = of(tuple(rows), OURS, row.level)
-            pairs = [(row, ours)]
-        else:
-            whole = of(tuple(rows), OURS, 0.0)
-            pairs = [(whole, row)] if row.level else []
-        for slower, faster in pairs:
-            if slower is None or faster is None:
-                continue
-            for stage in COMPARED:
-                a, b = slower.stages_ms[stage], faster.stages_ms[stage]
-                if min(*a, *b) > 0:
-                    times = ratio(a, b, paired=True)
-                    found.append(Times(named(slower), named(faster), stage, times))
+        ours = row.system == OURS
+        other = of(tuple(rows), OURS, 0.0 if ours else row.level)
+        if other is None or other is row:
+            continue
+        slower, faster = (other, row) if ours else (row, other)
+        for stage in COMPARED:
+            a, b = slower.stages_ms[stage], faster.stages_ms[stage]
+            if min(*a, *b) > 0:
+                times = ratio(a, b, paired=True)
+                found.append(Times(named(slower), named(faster), stage, times))
     return found
 
 

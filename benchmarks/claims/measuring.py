@@ -13,8 +13,6 @@ from cxr_edge.benchmarks.record import interleave
 from cxr_edge.errors import CxrEdgeError
 
 WARM_UP = 3
-FRESH_RUNS = {OURS: 3}
-"""Fresh processes of a system; one of any other: a baseline's start is no figure of the papers."""
 _FRESH_STUDIES = 5
 
 Key = tuple[str, float]
@@ -75,6 +73,8 @@ def measure(
     rounds: int,
     folder: Path,
     said: Callable[[str], object],
+    *,
+    fresh: int = 3,
 ) -> dict[Key, Measured]:
     """Measure every system at every level in one run.
 
@@ -84,6 +84,7 @@ def measure(
         rounds: timed calls of each; calls of one round are neighbours and draft the same study.
         folder: for drafts.
         said: told what is being done.
+        fresh: fresh processes of ours; of a baseline one.
     """
     with ExitStack() as stack:
         runners: dict[str, _Runner] = {}
@@ -104,9 +105,10 @@ def measure(
             stage: [float(span.get(stage, 0.0)) for span in runner.spans[WARM_UP:]]
             for stage in STAGES
         }
-        fresh = measure_fresh(setup, files[:_FRESH_STUDIES], FRESH_RUNS.get(system_name, 1))
+        runs = fresh if system_name == OURS else 1
+        started = measure_fresh(setup, files[:_FRESH_STUDIES], runs)
         measured[system_name, level] = Measured(
-            {**stages, "total": totals[name]}, runner.drafts, fresh, notes[name]
+            {**stages, "total": totals[name]}, runner.drafts, started, notes[name]
         )
     return measured
 

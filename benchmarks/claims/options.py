@@ -109,6 +109,13 @@ _OPTIONS = (
         show_default=True,
         help="Of each system at least; as many as there are studies if these are more.",
     ),
+    click.option(
+        "--fresh",
+        type=click.IntRange(min=1),
+        default=3,
+        show_default=True,
+        help="Processes started for the first report and the memory; of a baseline one.",
+    ),
     click.option("--json", "target", type=_PATH, help="Write the record with every sample here."),
     click.option("--html", "page", type=_PATH, help="Write the record as a page with pictures."),
     click.option("--out", type=_PATH, help="Folder for claims.json, the table, the page."),

@@ -51,8 +51,9 @@ class Ours:
         self._aims = np.load(setup.aim) if setup.aim else None
         self._index: AimedIndex | None = None
         if setup.aim:
-            self._index = AimedIndex.open(setup.index)
-            self._pipeline = _aimed(setup, self._index)
+            index = AimedIndex.open(setup.index)
+            assert isinstance(index, AimedIndex)
+            self._index, self._pipeline = index, _aimed(setup, index)
         else:
             self._pipeline = Pipeline.load(
                 setup.bundle,

@@ -2,13 +2,13 @@
 
 from importlib.util import find_spec
 
-NEEDS: dict[str, tuple[str, ...]] = {
-    "released-code": ("torch", "onnx"),
-    "torch": ("torch", "onnx"),
-    "ort-hnswlib": ("hnswlib",),
-    "generative": (),
+NEEDS: dict[str, dict[str, str]] = {
+    "released-code": {"torch": "export", "onnx": "export"},
+    "torch": {"torch": "export", "onnx": "export"},
+    "ort-hnswlib": {"hnswlib": "bench"},
+    "generative": {},
 }
-"""Baselines and the packages each needs beside the runtime's own."""
+"""Baselines, the packages each needs beside the runtime's own, and the extra each comes with."""
 METHODS = ("select", "top-k")
 """What the baselines that retrieve can do."""
 
@@ -18,6 +18,5 @@ def missing(name: str) -> str:
     lacking = [package for package in NEEDS[name] if find_spec(package) is None]
     if not lacking:
         return ""
-    extras = {"torch": "export", "onnx": "export", "hnswlib": "bench"}
-    wanted = ",".join(sorted({extras[package] for package in lacking}))
+    wanted = ",".join(sorted({NEEDS[name][package] for package in lacking}))
     return f"{', '.join(lacking)} not installed: pip install 'cxr-edge[{wanted}]'"

@@ -180,7 +180,7 @@ def _reshape(_: Attributes, x: Tensor, shape: Tensor) -> Tensor:
 
 
 def _expand(_: Attributes, x: Tensor, shape: Tensor) -> Tensor:
-    return x.expand(torch.broadcast_shapes(tuple(x.shape), tuple(_whole(shape))))
+    return x.expand(np.broadcast_shapes(tuple(x.shape), tuple(_whole(shape))))
 
 
 def _gather(attributes: Attributes, x: Tensor, indices: Tensor) -> Tensor:

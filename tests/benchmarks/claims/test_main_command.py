@@ -36,6 +36,7 @@ def measure(*arguments: str) -> str:
 def test_a_first_visitor_gets_a_table_a_record_and_a_page(tmp_path: Path) -> None:
     text = measure(
         *("--compression", "0.15", "--count", "2", "--samples", "3", "--baseline", "none"),
+        *("--fresh", "1"),
         *("--out", str(tmp_path / "out"), "--json", str(tmp_path / "claims.json")),
     )
     assert "not by CheXbert" in text
@@ -64,6 +65,7 @@ def test_real_studies_have_quality_and_the_baseline_says_the_same(
 ) -> None:
     text = measure(
         *("--studies", str(shared_data / "openi"), "--split", "valid", "--count", "6"),
+        *("--compression", "0", "--fresh", "1"),
         *("--samples", "2", "--baseline", "released-code", "--json", str(tmp_path / "c.json")),
     )
     rows = read_record(tmp_path / "c.json")["results"]["rows"]
@@ -80,7 +82,18 @@ def test_real_studies_have_quality_and_the_baseline_says_the_same(
 
 def test_synthetic_sentences_are_marked(tmp_path: Path) -> None:
     text = measure(
-        *("--corpus-size", "2000", "--count", "1", "--samples", "2", "--baseline", "ort-hnswlib"),
+        *(
+            "--corpus-size",
+            "2000",
+            "--fresh",
+            "1",
+            "--count",
+            "1",
+            "--samples",
+            "2",
+            "--baseline",
+            "ort-hnswlib",
+        ),
         *("--json", str(tmp_path / "c.json"), "--keep", str(tmp_path / "kept")),
     )
     assert "cxr-edge @ 0.15 synthetic" in text
@@ -108,9 +121,9 @@ def test_the_usual_way_of_reading_gives_the_recipes_picture(
 def test_what_is_not_installed_is_named_and_the_rest_is_measured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    needs = {**baselines.NEEDS, "torch": ("no_such_package",)}
+    needs = {**baselines.NEEDS, "torch": {"no_such_package": "export"}}
     monkeypatch.setattr(baselines, "NEEDS", needs)
-    text = measure("--count", "1", "--samples", "2", "--baseline", "torch")
+    text = measure("--count", "1", "--samples", "2", "--baseline", "torch", "--fresh", "1")
     assert "baseline torch is left out: no_such_package not installed" in text
     assert "cxr-edge @ 0.15" in text
 

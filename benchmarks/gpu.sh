@@ -47,8 +47,9 @@ if [ -n "$wheels" ] && [ ! -d "$wheels" ]; then
     exit 1
 fi
 
-"$system" -m venv "$environment"
+"$system" -m venv --without-pip "$environment"
 python="$environment/bin/python"
+pip() { "$system" -m pip --python "$python" "$@"; }
 installed=()
 if [ -n "$wheels" ]; then
     joined="$environment/wheels"
@@ -61,7 +62,7 @@ if [ -n "$wheels" ]; then
     done
 fi
 if [ ${#installed[@]} -gt 0 ]; then
-    "$python" -m pip install -q --no-index --no-deps "${installed[@]}"
+    pip install -q --no-index --no-deps "${installed[@]}"
 fi
 
 # Lend what the system's interpreter has: a second onnxruntime beside onnxruntime-gpu would
@@ -80,9 +81,9 @@ def plain(name):
 def lend(source, target, brought):
     for entry in source.iterdir():
         here = target / entry.name
-        if plain(entry.name) in brought or entry.name.startswith(("pip", "__editable__", "cxr_edge")):
-            continue
-        if entry.name.endswith(".pth") or entry.name == "__pycache__":
+        name = plain(entry.name)
+        own = entry.name.startswith(("__editable__", "cxr_edge")) or entry.suffix == ".pth"
+        if name in brought or own or entry.name == "__pycache__":
             continue
         if not here.exists():
             here.symlink_to(entry.resolve())
@@ -99,10 +100,14 @@ for place in dict.fromkeys([sysconfig.get_path("purelib"), *site.getsitepackages
 LEND
 
 if [ -z "$wheels" ] && [ -z "$cpu" ] && ! "$python" -c 'import pydicom, onnx, onnxscript' 2>/dev/null; then
-    "$python" -m pip install -q '.[gpu,export]' || echo "gpu.sh: pip could not fetch everything" >&2
+    pip install -q '.[gpu,export]' || echo "gpu.sh: pip could not fetch everything" >&2
 fi
-"$python" -m pip install -q --no-deps --no-build-isolation -e . || {
-    echo "gpu.sh: the project does not install; it needs setuptools, wheel and a C compiler" >&2
+build=()
+if "$python" -c 'import setuptools as s; assert int(s.__version__.split(".")[0]) >= 77' 2>/dev/null; then
+    build=(--no-build-isolation)
+fi
+pip install -q --no-deps ${build[@]+"${build[@]}"} -e . || {
+    echo "gpu.sh: the project does not install; it needs setuptools 77 or later and a C compiler" >&2
     exit 1
 }
 for module in numpy click pydicom onnx onnxscript torch safetensors; do
@@ -112,4 +117,4 @@ for module in numpy click pydicom onnx onnxscript torch safetensors; do
     }
 done
 export ORT_DISABLE_TELEMETRY=1
-exec "$python" -m cxr_edge.benchmarks.gpu "${arguments[@]}"
+exec "$python" -m cxr_edge.benchmarks.gpu ${arguments[@]+"${arguments[@]}"}

@@ -43,7 +43,7 @@ def draw(record: Mapping[str, Any], name: str) -> Gallery:
     """Draw all that a record holds.
 
     Args:
-        record: of ``cxr-bench --compression``, or one with a ``roofline`` among its results.
+        record: of ``cxr-bench --compression``, or of ``benchmarks/gpu.sh``.
         name: begins the names of the pictures.
 
     Raises:

@@ -19,7 +19,9 @@ from cxr_edge.benchmarks.pictures.looks import NOT_SPLIT, STAGE_LOOKS, Look
 from cxr_edge.benchmarks.pictures.rows import at, labels, mean, milliseconds
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _ROW = 0.3
 _ZOOM = 6.0
@@ -64,7 +66,7 @@ def stage_bars(rows: Sequence[Row], name: str = "stages") -> Picture:
                 else [""] * len(rows),
             )
             axes.tick_params(axis="y", length=0)
-        _legend(figure.axes[0], rows)
+        _legend(figure, height, rows)
         return finish(figure, name, title, _alt(rows, names), _caption(len(ends) > 1))
 
 
@@ -119,20 +121,20 @@ def _bars(axes: "Axes", rows: Sequence[Row], end: float) -> None:
         )
 
 
-def _legend(axes: "Axes", rows: Sequence[Row]) -> None:
+def _legend(figure: "Figure", height: float, rows: Sequence[Row]) -> None:
     from matplotlib.patches import Patch
 
     used = {name: look for row in rows for name, look, _ in _parts(row)}
     order = [name for name in (*STAGE_LOOKS, _REST) if name in used]
-    patches = []
+    patches: list[Artist] = []
     for name in order:
         look = used[name]
         patch = Patch(facecolor=look.color, hatch=look.hatch, edgecolor=look.ink, label=name)
         patches.append(patch)
-    axes.figure.legend(
+    figure.legend(
         handles=patches,
         loc="upper left",
-        bbox_to_anchor=(0.0, 1 - 0.27 / axes.figure.get_size_inches()[1]),
+        bbox_to_anchor=(0.0, 1 - 0.27 / height),
         ncols=len(patches),
         frameon=False,
         columnspacing=1.4,

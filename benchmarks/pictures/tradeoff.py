@@ -8,6 +8,7 @@ heights of the two panels must not be compared, and only the time axis is common
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING
 
 from cxr_edge.benchmarks.claims.comparing import RECOMMENDED, STUDIES, seconds
@@ -258,7 +259,7 @@ def _write_beside(
 def _diameter(spot: _Spot, largest: int) -> float:
     if not spot.sentences:
         return 0.0
-    return max(_LARGEST * (spot.sentences / largest) ** 0.5, _SMALLEST)
+    return max(_LARGEST * sqrt(spot.sentences / largest), _SMALLEST)
 
 
 def _spot(axes: "Axes", spot: _Spot, diameter: float, place: float) -> None:

@@ -19,15 +19,25 @@ from cxr_edge.benchmarks.record import RecordError
 
 SVG = "{http://www.w3.org/2000/svg}"
 XLINK = "{http://www.w3.org/1999/xlink}href"
+
+
+def network(batch: str, operations: float, p50: dict[str, float]) -> dict[str, Any]:
+    """As ``benchmarks/gpu.sh`` records a network."""
+    return {
+        "work": {batch: {"operations": operations, "bytes": 1e6, "least_ms": None}},
+        "engines": {name: {"batches": {batch: {"p50": ms}}} for name, ms in p50.items()},
+    }
+
+
 ROOF = {
     "device": "a device",
-    "precision": "FP32",
-    "bytes_per_second": 1e10,
-    "operations_per_second": 1e11,
-    "points": [
-        {"name": "memory-bound", "batch": 1, "bytes": 1e6, "operations": 2e6, "ms": 0.2},
-        {"name": "compute-bound", "batch": 8, "bytes": 1e6, "operations": 1e8, "ms": 4.0},
-    ],
+    "rates": {"device": 1e10, "operations": 1e11, "upload": 1e9},
+    "networks": {
+        "memory-bound": network(
+            "1", 2e6, {"cuda fp16": 0.2, "tensorrt fp16": 0.3, "cuda fp32": 0.01}
+        ),
+        "compute-bound": network("8", 1e8, {"tensorrt fp16": 4.0, "torch eager fp16": 1.0}),
+    },
 }
 
 
@@ -230,20 +240,20 @@ def test_baselines_that_draft_our_sentences_have_our_scores(
 
 def test_the_roofline_says_what_part_of_it_is_reached(drawn_record: dict[str, Any]) -> None:
     """By hand: 2 op/B and 10 GB/s allow 20 Gop/s, 10 are done; 100 op/B allow 100, 25 are done."""
-    record = {**drawn_record, "results": {"roofline": ROOF}}
+    record = {**drawn_record, "results": ROOF}
     found = draw(record, "gpu")
     [picture] = found.pictures
-    assert "memory-bound, batch 1: 50 % of the roof" in texts(root(picture))
-    assert "compute-bound, batch 8: 25 % of the roof" in texts(root(picture))
+    assert "memory-bound, batch 1, cuda: 50 %" in texts(root(picture))
+    assert "compute-bound, batch 8, tensorrt: 25 %" in texts(root(picture))
     assert found.left_out == []
 
 
 def test_points_lie_under_the_roof_where_they_belong() -> None:
-    found = read_roofline({"results": {"roofline": ROOF}})
+    found = read_roofline({"results": ROOF})
     assert found is not None
     roof, runs = found
     assert isinstance(roof, Roof)
-    runs = [*runs, Run("third", 1, 1e6, 1e7, 0.5)]
+    runs = [*runs, Run("third", "cuda", 1, 1e6, 1e7, 0.5)]
     [panel] = panels(roofline(roof, runs))
     points = markers(panel)[-3:]
     intensity, rate = np.log10([run.intensity for run in runs]), np.log10([r.rate for r in runs])
@@ -254,14 +264,23 @@ def test_points_lie_under_the_roof_where_they_belong() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"points": [{"name": "x"}]},
-        {"bytes_per_second": 0},
-        {"operations_per_second": "fast"},
+        {"networks": {"x": {}}},
+        {"networks": {"x": network("1", 0, {"cuda fp16": 1})}},
+        {"rates": {"device": "fast", "operations": 1}},
+        {"rates": []},
     ],
 )
-def test_a_damaged_roofline_is_an_error(change: dict[str, object]) -> None:
-    with pytest.raises(Exception, match=r"roofline of a record .*gpu\.sh$"):
-        read_roofline({"results": {"roofline": {**ROOF, **change}}})
+def test_damaged_rates_are_an_error(change: dict[str, object]) -> None:
+    with pytest.raises(RecordError, match=r"damaged .*gpu\.sh$"):
+        read_roofline({"results": {**ROOF, **change}})
+
+
+def test_without_rates_there_is_no_roofline() -> None:
+    """As on a machine without a GPU."""
+    rates = {"operations": 1e11}
+    assert read_roofline({"results": {**ROOF, "rates": rates}}) is None
+    refused = {"x": {**network("1", 1, {}), "engines": {"cuda fp16": {"refused": "why"}}}}
+    assert read_roofline({"results": {**ROOF, "networks": refused}}) is None
 
 
 @pytest.mark.parametrize(

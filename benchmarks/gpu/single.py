@@ -61,7 +61,8 @@ def measure(network: Network, plan: Plan) -> tuple[dict[str, Any], dict[str, Sam
         for engine in plan.engines:
             for precision in PRECISIONS:
                 name = f"{engine} {precision}"
-                row = results["engines"][name] = {}
+                row: dict[str, Any] = {}
+                results["engines"][name] = row
                 try:
                     before = _free()
                     loaded = load_engine(

@@ -1,14 +1,15 @@
 """What ``cxr-bench quality`` scores: two files of reports, or a data set that is drafted first."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
 import click
 
-from cxr_edge.benchmarks.quality.cases import Cases
+from cxr_edge.benchmarks.quality.cases import Case, Cases
 from cxr_edge.benchmarks.quality.drafting import draft_cases
 from cxr_edge.benchmarks.quality.reports import Pairs, pair, read_reports
 from cxr_edge.benchmarks.quality.retrieval import retrieval_scores
@@ -18,6 +19,15 @@ from cxr_edge.errors import CorpusError
 from cxr_edge.pipeline import Pipeline
 
 FIVE_BY_TWO_HUNDRED = "chexpert-5x200"
+_PROVENANCE = (
+    "bundle_sha256",
+    "index_sha256",
+    "space",
+    "method",
+    "engine",
+    "precision",
+    "threads",
+)
 
 
 class Drafting(TypedDict):
@@ -80,22 +90,24 @@ def draft_matter(
         raise CorpusError(f"{cases.name}, read as {cases.layout}, has no reports to score against")
     ranks: list[Score] = []
     with Pipeline.load(**how) as pipeline:
-        with click.progressbar(length=len(cases.cases), label="drafting", file=sys.stderr) as bar:
-            drafts = draft_cases(pipeline, cases, section, lambda: bar.update(1))
+        with _bar(cases.cases) as shown:
+            drafts = draft_cases(pipeline, shown, section)
         if cases.layout == FIVE_BY_TWO_HUNDRED:
             ranks = retrieval_scores(pipeline, cases.cases, resamples=resamples, seed=seed)
-        subject = {
-            "layout": cases.layout,
-            "space": pipeline.bundle.space,
-            "method": pipeline.method_name,
-            "engine": pipeline.engine.info.name,
-        }
     wanted = {case.id: case.reference(section) for case in cases.cases}
     pairs = pair(wanted, drafts.texts)
+    made = {key: drafts.provenance.get(key) for key in _PROVENANCE}
+    subject = {"layout": cases.layout, **made}
     notes = [*cases.notes, *_remarks(pairs)]
     notes += [f"{name} has an empty draft: {why}" for name, why in drafts.failed.items()]
     name = cases.name if data is None else data
     return Matter(pairs, name, cases.split, subject, notes, len(drafts.failed), ranks)
+
+
+def _bar(cases: Sequence[Case]) -> AbstractContextManager[Iterable[Case]]:
+    """A bar on standard error; silent where that is no terminal."""
+    hidden = not sys.stderr.isatty()
+    return click.progressbar(cases, label="drafting", file=sys.stderr, hidden=hidden)
 
 
 def _remarks(pairs: Pairs) -> list[str]:

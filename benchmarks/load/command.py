@@ -1,13 +1,14 @@
 """``cxr-bench load``: how long drafts take when studies arrive at a rate of their own."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from cxr_edge.benchmarks.load.doors import Library
 from cxr_edge.benchmarks.load.step import Step, saturation
-from cxr_edge.benchmarks.load.sweep import most, rates_from, sweep
+from cxr_edge.benchmarks.load.sweep import most, search, sweep
 from cxr_edge.benchmarks.load.table import plot, table
 from cxr_edge.benchmarks.load.workers import KINDS, WARM_UP, Kind, Workers
 from cxr_edge.benchmarks.record import Samples, new_record, write_record
@@ -77,9 +78,12 @@ def load(
     count = workers or default_threads()
     opener = Library(studies, bundle, index, engine, threads)
     with Workers(opener, count, kind) as ready:
+        say = partial(click.echo, err=True)
         capacity = None if rates else most(ready)
-        chosen = rates if capacity is None else rates_from(capacity)
-        steps = list(sweep(ready, chosen, requests, seed, lambda line: click.echo(line, err=True)))
+        if capacity is None:
+            steps = list(sweep(ready, rates, requests, seed, say))
+        else:
+            steps = list(search(ready, capacity, requests, seed, say))
         about = {**ready.about, "studies": len(studies), "workers": count, "as": kind}
     highest, reached = saturation(steps)
     record = new_record(

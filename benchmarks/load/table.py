@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cxr_edge.atomic import write_atomically
+
 HEAD = (
     "| offered /s | achieved /s | p50 ms | p95 ms | p99 ms | most ms | work alone, p50 ms "
     "| queue mean | queue most | queue growth | failed | kept up |\n"
@@ -49,29 +51,41 @@ def verdict(results: Mapping[str, Any]) -> str:
 
 
 def plot(record: Mapping[str, Any], target: Path) -> None:
-    """Latency over the offered rate, with the saturation point: an .svg or .png file."""
+    """Latency over the offered rate, with the saturation point: an .svg or .png file.
+
+    Raises:
+        OutputError: the disk refuses.
+    """
     import matplotlib
+
+    from cxr_edge.benchmarks.pictures.canvas import WIDTH, drawing, finish
 
     matplotlib.use("agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-    steps, results = record["results"]["steps"], record["results"]
-    figure, axes = pyplot.subplots(figsize=(6, 4))
-    rates = [step["offered_per_second"] for step in steps]
-    # Markers and dashes as well as colours, for print and for the colour-blind.
-    styles = (("p50", "o-"), ("p95", "s--"), ("p99", "^:"))
-    for name, style in styles:
-        axes.plot(rates, [step["latency_ms"][name] for step in steps], style, label=name)
-    point = results["saturation_per_second"]
-    if point is not None and results["saturated"]:
-        kept = [s["offered_per_second"] for s in steps if s["rate"] == point]
-        axes.axvline(kept[0], color="grey", linewidth=1, label="saturation point")
-    axes.set_yscale("log")
-    axes.set_xlabel("offered rate, studies a second")
-    axes.set_ylabel("ms from the intended arrival to the draft")
-    axes.set_xlim(left=0)
-    axes.grid(visible=True, linewidth=0.3)
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(target)
-    pyplot.close(figure)
+    results = record["results"]
+    steps, point = results["steps"], results["saturation_per_second"]
+    with drawing("load"):
+        figure, axes = pyplot.subplots(figsize=(WIDTH, 4))
+        rates = [step["offered_per_second"] for step in steps]
+        # Markers and dashes as well as colours, for print and for the colour-blind.
+        for name, style in (("p50", "o-"), ("p95", "s--"), ("p99", "^:")):
+            axes.plot(rates, [step["latency_ms"][name] for step in steps], style, label=name)
+        if point is not None and results["saturated"]:
+            kept = [step["offered_per_second"] for step in steps if step["rate"] == point]
+            axes.axvline(kept[0], color="grey", linewidth=1, label="saturation point")
+        axes.set(yscale="log", xlabel="offered rate, studies a second")
+        axes.set_ylabel("ms from the intended arrival to the draft")
+        axes.set_xlim(left=0)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.grid(visible=True, linewidth=0.3)
+        axes.legend()
+        figure.tight_layout()
+        title = "Latency of drafts over the offered rate"
+        alt = "p50, p95 and p99 of the latency at each rate. " + verdict(results)
+        picture = finish(figure, "load", title, alt, caption="")
+        pyplot.close(figure)
+    write_atomically(target, picture.svg if target.suffix == ".svg" else picture.png)

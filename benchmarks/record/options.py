@@ -1,7 +1,6 @@
 """Options that many commands of ``cxr-bench`` share."""
 
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,8 +55,9 @@ def plot_option() -> Callable[[Command], Command]:
             return None
         if path.suffix not in (".svg", ".png"):
             raise click.BadParameter(f"{path.name} ends in neither .svg nor .png")
-        if find_spec("matplotlib") is None:
-            raise click.BadParameter("matplotlib is not installed: pip install cxr-edge[bench]")
+        from cxr_edge.benchmarks.pictures.canvas import require_matplotlib
+
+        require_matplotlib()
         return path
 
     kind = click.Path(dir_okay=False, path_type=Path)

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from cxr_edge.benchmarks.cli import bench
 from cxr_edge.benchmarks.load.arrivals import poisson
 from cxr_edge.benchmarks.load.doors import Library
-from cxr_edge.benchmarks.load.sweep import SHARES, most, rates_from, sweep
-from cxr_edge.benchmarks.load.table import HEAD, table
+from cxr_edge.benchmarks.load.sweep import SHARES, most, rates_from, search, sweep
+from cxr_edge.benchmarks.load.table import HEAD, plot, table, verdict
 from cxr_edge.benchmarks.load.workers import WARM_UP, Workers
 from cxr_edge.benchmarks.record import read_record
 from cxr_edge.errors import CxrEdgeError, StudyError
@@ -71,7 +71,11 @@ def test_the_library_serves_every_study_that_arrives(kind, phantom: Path, tmp_pa
     assert record["subject"]["bundle_sha256"]
     assert "5 studies a rate, fewer than 30" in done.stderr
     assert done.stdout == table(record) + "\n"
-    assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+    drawn = picture.read_bytes()
+    assert ElementTree.fromstring(drawn).tag.endswith("svg")
+    assert verdict(record["results"]).encode() in drawn
+    plot(record, picture)
+    assert picture.read_bytes() == drawn
     shown = CliRunner().invoke(bench, ["load", "--table", str(out)], catch_exceptions=False)
     assert shown.stdout == done.stdout
     assert shown.stdout.startswith(HEAD)
@@ -99,6 +103,11 @@ def test_workers_take_what_arrives_in_order_and_failures_are_counted() -> None:
         assert most(workers) > 0
         rates = [step.rate for step in sweep(workers, [400.0, 200.0], 4, 0)]
         assert rates == [200.0, 400.0]
+        steps = list(search(workers, 500.0, 4, 0))
+        assert [step.rate for step in steps][: len(SHARES)] == rates_from(500.0)
+        further = steps[len(SHARES) :]
+        assert [step.rate for step in further] == sorted(step.rate for step in further)
+        assert all(step.sustained for step in steps[len(SHARES) - 1 : -1])
     assert all(door.closed for door in doors)
 
 

@@ -18,6 +18,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _UNIT = float(1 << 22)
+_ROWS, _COLUMNS = 128, 16
 
 
 def resize_eight_bit(picture: Float32, height: int, width: int, kernel: Kernel) -> Float32:
@@ -32,21 +33,26 @@ def resize_eight_bit(picture: Float32, height: int, width: int, kernel: Kernel) 
     Returns:
         float32 (height, width), multiples of 1/255 from 0 to 1.
     """
-    levels: Float64 = np.rint(picture * np.float32(255)).astype(np.float64)
     if kernel.name == "area":
-        levels = _averaged(levels, height, width, kernel)
+        levels = _averaged(picture, height, width, kernel)
     else:
         if width != picture.shape[1]:
-            levels = _halves_up(_pass(levels.T, width, kernel).T)
+            levels = _halves_up(_weigh_columns(picture, width, kernel))
+        else:
+            levels = _levels(picture)
         if height != picture.shape[0]:
             levels = _halves_up(_pass(levels, height, kernel))
     return (levels / 255.0).astype(np.float32)
 
 
-def _averaged(levels: Float64, height: int, width: int, kernel: Kernel) -> Float64:
+def _levels(picture: Float32) -> Float64:
+    return np.rint(picture * np.float32(255)).astype(np.float64)
+
+
+def _averaged(picture: Float32, height: int, width: int, kernel: Kernel) -> Float64:
     """Resize by area, rounded as OpenCV rounds."""
-    rows, columns = levels.shape
-    sums = _pass(_pass(levels.T, width, kernel).T, height, kernel)
+    rows, columns = picture.shape
+    sums = _pass(_weigh_columns(picture, width, kernel), height, kernel)
     pixels = (rows / height) * (columns / width)
     if (rows, columns) == (2 * height, 2 * width):
         return _halves_up(sums / pixels)
@@ -58,6 +64,38 @@ def _averaged(levels: Float64, height: int, width: int, kernel: Kernel) -> Float
 
 def _halves_up(levels: Float64) -> Float64:
     return np.clip(np.floor(levels + 0.5), 0.0, 255.0)
+
+
+def _weigh_columns(picture: Float32, target: int, kernel: Kernel) -> Float64:
+    """Weigh the grey levels along the second axis: float32 (H, W) to float64 (H, target).
+
+    A few rows at a time, which stay in the cache, and a few output columns at a time, whose input
+    columns largely are the same: then it is a product of small matrices.
+    """
+    output = np.empty((len(picture), target))
+    for start in range(0, len(picture), _ROWS):
+        levels = _levels(picture[start : start + _ROWS])
+        made = output[start : start + _ROWS]
+        for number, (first, matrix) in enumerate(_groups(picture.shape[1], target, kernel)):
+            columns = slice(number * _COLUMNS, number * _COLUMNS + matrix.shape[1])
+            np.matmul(levels[:, first : first + len(matrix)], matrix, out=made[:, columns])
+    return output
+
+
+@lru_cache(maxsize=32)
+def _groups(source: int, target: int, kernel: Kernel) -> tuple[tuple[int, Float64], ...]:
+    """Return, for every ``_COLUMNS`` output pixels, the first input pixel and a weight matrix."""
+    taps = _taps(source, target, kernel)
+    groups = []
+    for start in range(0, target, _COLUMNS):
+        part = taps[start : start + _COLUMNS]
+        first = min(begin for begin, _ in part)
+        last = max(begin + len(weights) for begin, weights in part)
+        matrix = np.zeros((last - first, len(part)))
+        for column, (begin, weights) in enumerate(part):
+            matrix[begin - first : begin - first + len(weights), column] = weights
+        groups.append((first, matrix))
+    return tuple(groups)
 
 
 def _pass(levels: Float64, target: int, kernel: Kernel) -> Float64:

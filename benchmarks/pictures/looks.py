@@ -7,6 +7,7 @@ series has a marker or a hatch of its own and its name beside it.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import cycle
 
 from cxr_edge.errors import CxrEdgeError
 
@@ -49,32 +50,26 @@ _KNOWN = {
     "ort-hnswlib": Look(YELLOW, "D", ".."),
     "generative": Look(PURPLE, "v", "\\\\"),
 }
-_MORE_COLORS = (GREEN, SKY, VERMILLION)
+_COLORS = (BLUE, ORANGE, BLACK, YELLOW, PURPLE, GREEN, SKY, VERMILLION)
+"""The first five differ most in grey."""
 _MORE_MARKERS = ("P", "X", "<", ">", "h", "p", "8")
 _MORE_HATCHES = ("--", "||", "++", "oo", "///", "...", "**")
 
 
 def looks(systems: Iterable[str]) -> dict[str, Look]:
     """A look for every system: always the same for those we know, the next free one for others."""
-    found: dict[str, Look] = {}
-    strangers = 0
-    for name in dict.fromkeys(systems):
-        if name in _KNOWN:
-            found[name] = _KNOWN[name]
-            continue
-        pairs = len(_MORE_MARKERS)
-        if strangers == pairs:
-            raise CxrEdgeError(
-                f"{pairs + 1} systems that are not ours are too many for one picture; "
-                "give fewer records"
-            )
-        found[name] = Look(
-            _MORE_COLORS[strangers % len(_MORE_COLORS)],
-            _MORE_MARKERS[strangers],
-            _MORE_HATCHES[strangers],
+    names = list(dict.fromkeys(systems))
+    strangers = [name for name in names if name not in _KNOWN]
+    if len(strangers) > len(_MORE_MARKERS):
+        raise CxrEdgeError(
+            f"{len(strangers)} series that have no look of their own are too many for one picture, "
+            f"{len(_MORE_MARKERS)} at most; give fewer records"
         )
-        strangers += 1
-    return found
+    taken = {_KNOWN[name].color for name in names if name in _KNOWN}
+    free = [color for color in _COLORS if color not in taken]
+    signs = zip(strangers, cycle(free), _MORE_MARKERS, _MORE_HATCHES, strict=False)
+    found = {name: Look(color, marker, hatch) for name, color, marker, hatch in signs}
+    return {name: _KNOWN.get(name) or found[name] for name in names}
 
 
 def luminance(color: str) -> float:

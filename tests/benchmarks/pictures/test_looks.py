@@ -16,6 +16,9 @@ from cxr_edge.errors import CxrEdgeError
 SYSTEMS = ("cxr-edge", "released-code", "torch", "ort-hnswlib", "generative")
 STAGE_COLORS = [look.color for look in STAGE_LOOKS.values()]
 SYSTEM_COLORS = [look.color for look in looks(SYSTEMS).values()]
+OTHER_COLORS = [look.color for look in looks("abcde").values()]
+
+SETS = {"stages": STAGE_COLORS, "systems": SYSTEM_COLORS, "others": OTHER_COLORS}
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB.
 BLINDNESS = {
@@ -43,7 +46,7 @@ def test_contrast_is_that_of_the_guideline() -> None:
     assert grey_contrast("#767676", "#ffffff") >= 4.5 > grey_contrast("#777777", "#ffffff")
 
 
-@pytest.mark.parametrize("colors", [STAGE_COLORS, SYSTEM_COLORS], ids=["stages", "systems"])
+@pytest.mark.parametrize("colors", SETS.values(), ids=SETS)
 def test_colors_differ_in_grey(colors: list[str]) -> None:
     too_close = {
         pair: ratio for pair in combinations(colors, 2) if (ratio := grey_contrast(*pair)) < 1.3
@@ -56,7 +59,7 @@ def test_neighbours_in_a_bar_differ_most_in_grey() -> None:
 
 
 @pytest.mark.parametrize("blindness", BLINDNESS)
-@pytest.mark.parametrize("colors", [STAGE_COLORS, SYSTEM_COLORS], ids=["stages", "systems"])
+@pytest.mark.parametrize("colors", SETS.values(), ids=SETS)
 def test_colors_differ_for_the_colour_blind(colors: list[str], blindness: str) -> None:
     """Distance in CIELAB after simulation; 10 is seen at a glance, 2.3 just so."""
     srgb = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colors])

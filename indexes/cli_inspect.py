@@ -72,7 +72,12 @@ def _inspect_row(opened: "SentenceIndex", row: int, as_json: bool) -> None:
         return
     click.echo(f"row {row}: {', '.join(f'{k} {v}' for k, v in hit.named_labels().items())}")
     for one in members:
-        click.echo(f"  {one.frequency:6} x  {one.text}  [{_some(one.sources)}]")
+        click.echo(f"  {one.frequency:6} x  {_shown(one.text)}  [{_shown(_some(one.sources))}]")
+
+
+def _shown(text: str) -> str:
+    """One line of what a corpus says: nothing that a terminal would obey."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _some(sources: tuple[str, ...]) -> str:
@@ -133,7 +138,8 @@ def search(
         return
     click.echo(f"search: {opened.plan}", err=True)
     for hit in hits:
-        click.echo(f"{hit.score:7.4f}  {hit.row:7}  {hit.text}  [{hit.source}]")
+        text, source = _shown(hit.text), _shown(hit.source or "")
+        click.echo(f"{hit.score:7.4f}  {hit.row:7}  {text}  [{source}]")
 
 
 def _as_json(opened: "SentenceIndex", hit: "Hit") -> dict[str, object]:

@@ -23,6 +23,8 @@ OTHER_SPLIT = "report of another split"
 REPEATED_ROW = "row that repeats the report of another image"
 NO_SECTION = "report without the sections wanted"
 NOTHING_LEFT = "report of which nothing is left"
+LONGEST = 500_000
+"""Characters of one report; more is a file of many that was read as one."""
 _MANY_SPLITS = 20
 
 
@@ -106,7 +108,16 @@ def of_split(reader: Reader, split: str | None, dropped: Counter[str]) -> Iterat
 def judged_sentences(
     report: RawReport, options: CorpusOptions, language: Language, dropped: Counter[str]
 ) -> Iterator[CorpusSentence]:
-    """The sentences of one report that are kept, in order; what is left out is counted."""
+    """The sentences of one report that are kept, in order; what is left out is counted.
+
+    Raises:
+        CorpusError: it is far longer than any report.
+    """
+    if (length := sum(len(text) for _, text in report.parts)) > LONGEST:
+        raise CorpusError(
+            f"the report {report.source[:80]!r} has {length:,} characters; expected at most "
+            f"{LONGEST:,}: give one report a line, row or file"
+        )
     empty = True
     for given, raw in report.parts:
         if given and given not in options.sections:

@@ -43,6 +43,17 @@ def test_inspect_counts_what_is_there(whole: Path) -> None:
     assert manifest == dict(SentenceIndex.open(whole).manifest)
 
 
+def test_a_terminal_obeys_nothing_that_a_corpus_says(tmp_path: Path) -> None:
+    reports = tmp_path / "reports.jsonl"
+    reports.write_text(json.dumps({"uid": "a\nb\x1b[31m", "findings": "Clear lungs."}) + "\n")
+    assert cxr_index("build", reports, "--out", tmp_path / "out").exit_code == 0
+    for command in (("inspect", "--row", 0), ("search", "--text", "lungs")):
+        done = cxr_index(command[0], tmp_path / "out", *command[1:])
+        assert done.exit_code == 0
+        assert "Clear lungs.  [a?b?[31m]" in done.output
+        assert "\x1b" not in done.output
+
+
 def test_inspect_shows_what_a_row_stands_for(whole: Path) -> None:
     assert "As 9.  [report-209]" in cxr_index("inspect", whole, "--row", 9).output
     told = json.loads(cxr_index("inspect", whole, "--row", 9, "--json").output)

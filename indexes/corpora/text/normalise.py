@@ -26,6 +26,8 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
 )
 
+_GAP = re.compile(r" {3,}")
+
 _LIST_NUMBER = re.compile(
     r"^(?:\(?\d{1,2}\s*[.):]{1,2}(?![\d.])|\(?\d{1,2}\s+-(?=\s+[A-Za-z])|\([a-zA-Z]\)(?=\s)|"
     r"[a-hA-H]\)|[a-hA-H]\.(?=\s+[A-Z][a-z])|[-*•·‣▪●○◦]+(?=\s|[A-Za-z]))\s*"
@@ -53,7 +55,8 @@ def normalise_report(text: str) -> str:
 
     Compatibility forms are joined (NFKC), dashes, quotation marks and blanks made plain, invisible
     characters taken out, a written-out ``\\n`` turned into a line break, entities of XML resolved,
-    and the ``[<...>]`` of dictation templates taken off.
+    and the ``[<...>]`` of dictation templates taken off. A gap is two blanks: whoever looks for
+    one would try every beginning of a long one with every end.
     """
     while (plain := _ENTITY.sub(lambda entity: unescape(entity.group()), text)) != text:
         text = plain
@@ -61,7 +64,7 @@ def normalise_report(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
     while (plain := _TEMPLATE.sub(" ", text)) != text:
         text = plain
-    return "\n".join(line.rstrip() for line in text.split("\n"))
+    return "\n".join(line.rstrip() for line in _GAP.sub("  ", text).split("\n"))
 
 
 def in_capitals(text: str) -> bool:

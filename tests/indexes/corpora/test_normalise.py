@@ -30,6 +30,7 @@ from cxr_edge.indexes.corpora.text.normalise import (
         ("2 &lt; 3 &amp; 4", "2 < 3 & 4"),
         ("[<Clear lungs.>] Normal", " Clear lungs.  Normal"),
         ("ends  \nhere", "ends\nhere"),
+        ("a\t\twide         gap", "a  wide  gap"),
     ],
 )
 def test_report(text: str, expected: str) -> None:

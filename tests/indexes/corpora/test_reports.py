@@ -26,6 +26,23 @@ STUDIES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("filling", [" ", "\t", "\u00a0", "\n", "1. "])
+def test_a_report_that_is_nearly_all_filling_is_read(tmp_path: Path, filling: str) -> None:
+    """A pattern that tries every beginning of a gap with every end would not come to its end."""
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"report": f"Clear lungs.{filling * 50_000}\nNo mass."}) + "\n")
+    texts = [sentence.text for sentence in open_corpus(path)]
+    assert (texts[0], texts[-1]) == ("Clear lungs.", "No mass.")
+
+
+def test_a_file_that_was_read_as_one_report_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"uid": "x", "findings": "Clear lungs. " * 50_000}) + "\n")
+    with pytest.raises(CorpusError, match=r"the report 'x' has 650,000 characters") as caught:
+        list(open_corpus(path))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.fixture
 def studies(tmp_path: Path) -> Path:
     path = tmp_path / "studies.jsonl"

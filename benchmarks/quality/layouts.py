@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from cxr_edge.benchmarks.quality.cases import Case, Cases, same_split
@@ -23,7 +22,7 @@ from cxr_edge.indexes.corpora.mimic import reports_folder
 from cxr_edge.indexes.corpora.reports import RawReport, Reader
 
 NO_IMAGE = "study without an image that is there"
-_MIMIC_REPORTS = ("", "mimic-cxr-reports", "reports")
+_MIMIC_REPORTS = ("mimic-cxr-reports", "reports", "")
 _BESIDE_MIMIC = ("files", ".")
 _VIEWS = ("frontal", "", "lateral")
 
@@ -124,12 +123,9 @@ def _file(path: Path, split: str | None, left_out: Counter[str]) -> Found:
 
 
 def _has_report(root: Path) -> bool:
-    """Whether the first study has one: the folders of MIMIC-CXR-JPG hold images alone."""
+    """Whether there is one: the folders of MIMIC-CXR-JPG have the same names and images alone."""
     reader = open_reader(root, CorpusOptions(), "mimic-cxr")
-    return (
-        next(iter(reader.files()), None) is not None
-        and next(islice(reader.reports(Counter()), 1), None) is not None
-    )
+    return next(iter(reader.reports(Counter())), None) is not None
 
 
 def _mimic(root: Path, place: Path, split: str | None, left_out: Counter[str]) -> Iterator[Case]:

@@ -47,12 +47,17 @@ class RadEval:
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    installed: list[str] = []
+
     def install(module: str, source: str) -> None:
         (tmp_path / f"{module}.py").write_text(source)
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.delitem(sys.modules, module, raising=False)
+        sys.modules.pop(module, None)
+        installed.append(module)
 
-    return install
+    yield install
+    for module in installed:
+        sys.modules.pop(module, None)
 
 
 @pytest.mark.parametrize("name", sorted(OTHERS))

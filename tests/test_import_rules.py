@@ -60,6 +60,7 @@ RANKS = [
         "cxr_edge.tokenizers",
         "cxr_edge.decoding",
         "cxr_edge.indexes.search",
+        "cxr_edge.indexes.codes",
         "cxr_edge.indexes.container",
         "cxr_edge.indexes.contents",
         "cxr_edge.indexes.current",

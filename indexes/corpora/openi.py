@@ -95,8 +95,8 @@ def _report(content: bytes, name: str, stem: str) -> RawReport:
         texts[label] = f"{texts[label]}\n\n{text}" if texts.get(label, "").strip() else text
     if not texts:
         raise CorpusError(f"{name} is no report of Open-I: it has no element AbstractText")
-    node = tree.find(".//uId")
-    number = _NUMBER.search("" if node is None else node.get("id", ""))
+    named = tree.find(".//uId")
+    number = _NUMBER.search("" if named is None else named.get("id", ""))
     return RawReport(
         source=number.group() if number else stem,
         parts=tuple((s, texts[s]) for s in SECTIONS if texts.get(s, "").strip()),

@@ -22,7 +22,7 @@ caption { text-align: left; color: #4a5460; font-size: .9rem; padding-bottom: .3
 th, td { border-bottom: 1px solid #c4cad2; padding: .25rem .55rem; text-align: right; }
 th { font-weight: 600; vertical-align: bottom; }
 td, tbody th { vertical-align: top; }
-table:not(.words) th[scope="row"] { white-space: nowrap; }
+table:not(.words) :is(th[scope="row"], td) { white-space: nowrap; }
 tbody th, thead th:first-child, .words td { text-align: left; }
 thead th { border-bottom: 2px solid #1b1f24; }
 .words thead th { text-align: left; }

@@ -138,17 +138,26 @@ def _measured(path: Path, record: Mapping[str, Any]) -> str:
     command = " ".join(["cxr-bench", *map(str, record["arguments"] or [])])
     return (
         f"Measured on {machine['date']} with `{command}` ([record]({path.as_posix()})) on "
-        f"{machine['processor']}, {threads} threads, {gpus}; "
+        f"{machine['processor']}, {threads} threads, {gpus}, load average {_load(machine)}; "
         f"{', '.join(versions)}. Studies: {subject.get('studies', 'not told')}. "
         f"Sentences: {subject.get('index', 'not told')}."
     )
 
 
+def _load(machine: Mapping[str, Any]) -> str:
+    """Of one minute, before and after: what else ran beside the measurement."""
+    load = machine["load_average"]
+    if not isinstance(load, Mapping) or not load.get("before") or not load.get("after"):
+        return "not told"
+    return f"{load['before'][0]:.1f} before, {load['after'][0]:.1f} after"
+
+
 def _legend() -> str:
     return (
         f"Stages: p50 in ms. {STUDIES} studies: {STUDIES} times the mean. Systems took turns in "
-        f"one run. `{RULES_F1}` (95 % interval) counts the labels of our rule labeler and must "
-        "not be compared with F1, which counts CheXbert's. " + paper.DIFFERS + " Its 42 s are "
-        "printed there, 120 s and 140 s follow from its percentages; that its best generative "
-        "model is M2 Trans is our reading."
+        f"one run. `{RULES_F1}`: macro over fourteen observations, 95 % interval; it counts the "
+        "labels of our rule labeler and must not be compared with F1, which counts CheXbert's. "
+        + paper.DIFFERS
+        + " Its 42 s are printed there, 120 s and 140 s follow from its percentages; that its "
+        "best generative model is M2 Trans is our reading."
     )

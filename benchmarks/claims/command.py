@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cxr_edge.benchmarks.claims import baselines
-from cxr_edge.benchmarks.claims.comparing import all_times, claims, named
+from cxr_edge.benchmarks.claims.comparing import PROCESSOR, all_times, claims, named
 from cxr_edge.benchmarks.claims.levels import Levels, made_up, of_corpus, of_index, pictures_for
 from cxr_edge.benchmarks.claims.measuring import (
     WARM_UP,
@@ -63,6 +63,7 @@ class Asked:
     chexbert: Path | None = None
     architecture: str | None = None
     calibration: Path | None = None
+    recipe: str = "published"
     samples: int = 30
     fresh: int = 3
 
@@ -120,7 +121,7 @@ def run(asked: Asked, said: Callable[[str], object]) -> Outcome:
                     "ms", [round(value, 3) for value in values], group="turns"
                 )
                 for row in rows
-                for stage, values in row.stages_ms.items()
+                for stage, values in {**row.stages_ms, PROCESSOR: row.processor_ms}.items()
             },
             results={
                 "rows": [row.to_json() for row in rows],
@@ -138,7 +139,9 @@ def _bundle(asked: Asked, folder: Path, said: Callable[[str], object]) -> Bundle
 
         precision = asked.precision or "fp32"
         said(f"exporting {asked.architecture} in {precision} with made-up weights")
-        return made_up_bundle(asked.architecture, precision, asked.calibration, folder)
+        return made_up_bundle(
+            asked.architecture, precision, asked.calibration, folder, recipe=asked.recipe
+        )
     bundle = Bundle.load(locate("bundle", asked.bundle))
     if asked.precision not in (None, bundle.precision):
         raise BundleError(
@@ -278,6 +281,7 @@ def _rows(
                 ratio=1.0 if generates else sizes[0.0] / sizes[level],
                 method=setups[name, level].method,
                 stages_ms=one.stages_ms,
+                processor_ms=one.processor_ms,
                 first_report_ms=one.fresh.first_report_ms,
                 peak_mb=one.fresh.peak_mb,
                 scores=scores,
@@ -293,7 +297,7 @@ def _rows(
 
 def _heads(asked: Asked, bundle: Bundle, levels: Levels, studies: Studies) -> list[str]:
     about, load = machine(), os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    weights = " with made-up weights" if asked.architecture else ""
+    weights = f" with made-up weights, recipe {asked.recipe}" if asked.architecture else ""
     return [
         f"{about['date']}, {about['processor']}, {asked.threads or default_threads()} threads, "
         f"load average {load}",
@@ -313,6 +317,7 @@ def _subject(asked: Asked, bundle: Bundle, levels: Levels, studies: Studies) -> 
         "bundle": bundle.name,
         "bundle_sha256": bundle.digest,
         "made_up_weights": asked.architecture is not None,
+        "recipe_sha256": bundle.recipe.digest,
         "index": levels.about,
         "index_sha256": digests["0"],
         "levels_sha256": digests,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import process_time
 
 from cxr_edge.benchmarks.claims.fresh import Fresh
 from cxr_edge.benchmarks.claims.fresh import measure as measure_fresh
@@ -24,6 +25,7 @@ class Measured:
     """One system at one level."""
 
     stages_ms: Mapping[str, list[float]]
+    processor_ms: list[float]
     drafts: Mapping[int, tuple[str, ...]]
     """Sentences by number of the study."""
     fresh: Fresh
@@ -39,12 +41,15 @@ class _Runner:
     out: Path
     calls: int = 0
     spans: list[Mapping[str, float]] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
     drafts: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     def __call__(self) -> None:
         number = self.calls % len(self.files)
         self.calls += 1
+        began = process_time()
         answer = self.system.draft(self.files[number], self.out, number)
+        self.processor.append((process_time() - began) * 1e3)
         self.spans.append(answer.stages_ms)
         self.drafts[number] = answer.sentences
 
@@ -108,7 +113,11 @@ def measure(
         runs = fresh if system_name == OURS else 1
         started = measure_fresh(setup, files[:_FRESH_STUDIES], runs)
         measured[system_name, level] = Measured(
-            {**stages, "total": totals[name]}, runner.drafts, started, notes[name]
+            {**stages, "total": totals[name]},
+            runner.processor[WARM_UP:],
+            runner.drafts,
+            started,
+            notes[name],
         )
     return measured
 

@@ -9,6 +9,7 @@ import click
 
 from cxr_edge.benchmarks.claims.baselines import NEEDS
 from cxr_edge.benchmarks.claims.command import Asked, names_of
+from cxr_edge.benchmarks.claims.made_up import RECIPES
 from cxr_edge.indexes.compression import LEVELS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -103,6 +104,14 @@ _OPTIONS = (
         help="With --architecture: radiographs for --precision int8 and fp16.",
     ),
     click.option(
+        "--recipe",
+        type=click.Choice(RECIPES),
+        default=RECIPES[0],
+        show_default=True,
+        help="With --architecture: its own preprocessing, or window and resize as the embedded "
+        "default has them.",
+    ),
+    click.option(
         "--samples",
         type=click.IntRange(min=1),
         default=30,
@@ -148,8 +157,8 @@ def asked_for(given: dict[str, Any]) -> Asked:
             )
         if given["precision"] not in (None, "fp32") and given["calibration"] is None:
             raise click.UsageError("below fp32, --architecture needs --calibration")
-    elif given["calibration"] is not None:
-        raise click.UsageError("--calibration is for --architecture")
+    elif given["calibration"] is not None or given["recipe"] != RECIPES[0]:
+        raise click.UsageError("--calibration and --recipe are for --architecture")
     if given["corpus_split"] is not None and given["corpus"] is None:
         raise click.UsageError("--corpus-split is for --corpus")
     if given["graph"] and given["corpus_size"] is None:

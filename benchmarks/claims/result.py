@@ -27,6 +27,9 @@ class Row:
     method: str
     stages_ms: Mapping[str, list[float]]
     """Every sample of ``STAGES`` and of ``total``, in the order in which they were taken."""
+    processor_ms: list[float]
+    """Of the whole call, all threads of this process: what neighbours on the machine hardly
+    change. Without what the decode worker, a process of its own, takes for compressed files."""
     first_report_ms: float
     """From the start of a fresh process to its first written report; median of several."""
     peak_mb: float
@@ -43,7 +46,8 @@ class Row:
         stages = {
             name: [round(value, 3) for value in values] for name, values in self.stages_ms.items()
         }
-        return {**asdict(self), "stages_ms": stages}
+        processor = [round(value, 3) for value in self.processor_ms]
+        return {**asdict(self), "stages_ms": stages, "processor_ms": processor}
 
 
 def of(rows: tuple[Row, ...], system: str, level: float) -> Row | None:

@@ -29,7 +29,7 @@ def report(
 
 def _speed(rows: Sequence[Row]) -> str:
     heads = ["system @ level", "sentences", "fewer", "p50", "p95", "p99", f"{STUDIES} in s"]
-    heads += [*STAGES, "first", "peak MB", "same"]
+    heads += ["processor", *STAGES, "first", "peak MB", "same"]
     lines = []
     for row in rows:
         total = summary(row.stages_ms["total"])
@@ -41,6 +41,7 @@ def _speed(rows: Sequence[Row]) -> str:
                 f"{row.ratio:.1f}x",
                 *(_ms(total[name]) for name in ("p50", "p95", "p99")),
                 f"{seconds(row):.1f}",
+                _ms(summary(row.processor_ms)["p50"]),
                 *(_ms(summary(row.stages_ms[stage])["p50"]) for stage in STAGES),
                 f"{row.first_report_ms:.0f}",
                 f"{row.peak_mb:.0f}",
@@ -50,7 +51,8 @@ def _speed(rows: Sequence[Row]) -> str:
     samples = len(rows[0].stages_ms["total"])
     caption = (
         f"Milliseconds a study, p50 of the stages, {samples} samples of each taken in turns; "
-        f"{STUDIES} in s: {STUDIES} x the mean total.\nfirst: from the start of a process to its "
+        f"{STUDIES} in s: {STUDIES} x the mean total; processor: processor time, which neighbours "
+        "on the machine hardly change.\nfirst: from the start of a process to its "
         "first written draft; same: share of cxr-edge's sentences that are drafted too."
     )
     return f"{_aligned(heads, lines)}\n{caption}"

@@ -14,7 +14,21 @@ from cxr_edge.benchmarks.quality.scores import Score
 def row(system: str, level: float, ms: float, *, search: float = 1.0) -> Row:
     stages = {stage: [search] * 30 for stage in STAGES} | {"total": [ms] * 30}
     size = {0.0: 4400, 0.15: 100}[level]
-    return Row(system, level, size, 4400 / size, "select", stages, 500.0, 90.0, (), False, None, "")
+    return Row(
+        system,
+        level,
+        size,
+        4400 / size,
+        "select",
+        stages,
+        [ms / 2] * 30,
+        500.0,
+        90.0,
+        (),
+        False,
+        None,
+        "",
+    )
 
 
 ROWS = [
@@ -35,6 +49,9 @@ def test_ratios_are_of_neighbours_at_the_same_level() -> None:
     found = {(one.slower, one.faster, one.stage): one.ratio.value for one in all_times(ROWS)}
     assert found == {
         ("cxr-edge @ 0", "cxr-edge @ 0.15", "total"): pytest.approx(2),
+        ("cxr-edge @ 0", "cxr-edge @ 0.15", "processor"): pytest.approx(2),
+        ("released-code @ 0", "cxr-edge @ 0", "processor"): pytest.approx(5),
+        ("generative @ 0", "cxr-edge @ 0", "processor"): pytest.approx(2),
         ("cxr-edge @ 0", "cxr-edge @ 0.15", "search"): pytest.approx(1),
         ("released-code @ 0", "cxr-edge @ 0", "total"): pytest.approx(5),
         ("released-code @ 0", "cxr-edge @ 0", "search"): pytest.approx(64),

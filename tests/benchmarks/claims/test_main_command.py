@@ -51,6 +51,7 @@ def test_a_first_visitor_gets_a_table_a_record_and_a_page(tmp_path: Path) -> Non
         assert [len(values) for values in row["stages_ms"].values()] == [3] * 7
         parts = sum(np.array(row["stages_ms"][stage]) for stage in STAGES[:-1])
         assert np.all(parts <= row["stages_ms"]["total"])
+        assert len(row["processor_ms"]) == 3
         assert row["first_report_ms"] > max(row["stages_ms"]["total"])
         assert row["peak_mb"] > 20
         assert row["scores"] == []
@@ -82,18 +83,8 @@ def test_real_studies_have_quality_and_the_baseline_says_the_same(
 
 def test_synthetic_sentences_are_marked(tmp_path: Path) -> None:
     text = measure(
-        *(
-            "--corpus-size",
-            "2000",
-            "--fresh",
-            "1",
-            "--count",
-            "1",
-            "--samples",
-            "2",
-            "--baseline",
-            "ort-hnswlib",
-        ),
+        *("--corpus-size", "2000", "--baseline", "ort-hnswlib"),
+        *("--fresh", "1", "--count", "1", "--samples", "2"),
         *("--json", str(tmp_path / "c.json"), "--keep", str(tmp_path / "kept")),
     )
     assert "cxr-edge @ 0.15 synthetic" in text

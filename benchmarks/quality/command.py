@@ -83,8 +83,11 @@ def quality(
     from cxr_edge.benchmarks.quality.matter import Drafting, draft_matter, read_matter
     from cxr_edge.benchmarks.quality.scores import score
     from cxr_edge.benchmarks.quality.table import figures_beside, published_table, score_table
+    from cxr_edge.bundle import Bundle
 
     part = cast(Section, section)
+    if chexbert is not None:
+        Bundle.load(chexbert)  # a wrong path is said now, not after every study is drafted
     if studies is not None and references is None and drafts is None:
         how = Drafting(bundle=bundle, index=index, engine=engine, method=method)
         cases = open_cases(studies, split=split, count=count)

@@ -108,6 +108,8 @@ def _file(path: Path, split: str | None, left_out: Counter[str]) -> Found:
             raise CorpusError(f"{path}: expected ReXrank's JSON, an object of studies by their id")
         return "rexrank", known, rexrank_studies(path, split)
     if name.endswith((".csv", ".csv.gz")) and is_five_by_two_hundred(path):
+        if split is not None:
+            raise CorpusError(f"{path}: CheXpert 5x200 has no splits; leave out --split")
         return "chexpert-5x200", "CheXpert 5x200", five_by_two_hundred(path)
     reader = open_reader(path, CorpusOptions())
     studies = _read(reader, split, left_out)

@@ -171,6 +171,8 @@ def test_chexpert_5x200(tmp_path: Path) -> None:
         ("Edema", "Edema."),
         ("Cardiomegaly", "Big heart."),
     ]
+    with pytest.raises(CorpusError, match="no splits"):
+        open_cases(tmp_path, split="test")
     table = tmp_path / "chexpert_5x200.csv"
     put(table, table.read_text().replace("0,0,0,1,0", "0,0,1,1,0"))
     with pytest.raises(CorpusError, match="line 2: 2 of the five findings"):

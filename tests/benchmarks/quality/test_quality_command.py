@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from cxr_edge.benchmarks.quality.command import quality
 from cxr_edge.benchmarks.quality.others import OTHERS
 from cxr_edge.benchmarks.record import read_record
-from cxr_edge.errors import CorpusError
+from cxr_edge.errors import BundleError, CorpusError
 
 REFERENCES = "id,findings,impression\na,The heart is enlarged.,Cardiomegaly.\nb,Clear lungs.,\n"
 
@@ -118,3 +118,8 @@ def test_studies_without_reports_are_refused(phantom: Path, tmp_path: Path) -> N
     done = CliRunner().invoke(quality, ["--studies", str(tmp_path)])
     assert isinstance(done.exception, CorpusError)
     assert "no reports to score against" in str(done.exception)
+
+
+def test_a_wrong_bundle_is_said_before_anything_is_drafted(tmp_path: Path) -> None:
+    done = CliRunner().invoke(quality, ["--studies", "nowhere", "--chexbert", str(tmp_path)])
+    assert isinstance(done.exception, BundleError)

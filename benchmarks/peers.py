@@ -52,10 +52,10 @@ def _build_ours(
     folder: Path, vectors: NDArray[np.float32], pictures: NDArray[np.float32] | None
 ) -> str:
     from cxr_edge.indexes.graph.build import Refused, build_graph
-    from cxr_edge.indexes.writing import HALF_ABOVE, write_index
+    from cxr_edge.indexes.writing import stored_dtype, write_index
 
     graph: Graph | None = None
-    dtype = "float16" if len(vectors) > HALF_ABOVE else "float32"
+    dtype = stored_dtype(vectors)
     if pictures is not None:
         queries = Queries(pictures, SPACE)
         built = build_graph(vectors, queries, space=SPACE, stored=dtype, folder=folder)

@@ -231,7 +231,7 @@ def _graph(
     from cxr_edge.indexes.building.graphing import EXACT_UP_TO
     from cxr_edge.indexes.graph.build import Refused, build_graph
     from cxr_edge.indexes.graph.queries import Queries
-    from cxr_edge.indexes.writing import HALF_ABOVE
+    from cxr_edge.indexes.writing import stored_dtype
 
     if len(vectors) <= EXACT_UP_TO:
         return f"no graph is built up to {EXACT_UP_TO:,}"
@@ -240,7 +240,7 @@ def _graph(
         Queries(cones.pictures(PICTURES, 1), bundle.space),
         space=bundle.space,
         metric=bundle.metric,
-        stored="float16" if len(vectors) > HALF_ABOVE else "float32",
+        stored=stored_dtype(vectors),
         threads=threads,
         progress=progress,
     )

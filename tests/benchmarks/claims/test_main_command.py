@@ -12,6 +12,7 @@ import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from reduced_networks import reduced_spec
 
 from cxr_edge.benchmarks.claims import baselines
 from cxr_edge.benchmarks.claims.baselines.pictures import prepare, read
@@ -20,6 +21,8 @@ from cxr_edge.benchmarks.radiograph_files import write_studies
 from cxr_edge.benchmarks.record import read_record
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom import read_study
+from cxr_edge.export.exporter import export_bundle
+from cxr_edge.export.registry import spec_builder
 from cxr_edge.pipeline import Pipeline, locate
 from cxr_edge.preprocess import apply
 
@@ -188,3 +191,18 @@ def test_drafts_are_those_of_the_pipeline(tmp_path: Path) -> None:
         report = pipeline.run(file)
     assert answer.sentences == tuple(hit.text for hit in report.sentences)
     assert report.impression in " ".join((tmp_path / "draft.txt").read_text().split())
+
+
+def test_a_bundle_that_writes_reports_is_measured_once(tmp_path: Path) -> None:
+    reduced_spec("dcrrg-decoder", tmp_path)  # writes the checkpoint
+    (tmp_path / "words.json").write_text(json.dumps({f"word{n}": n for n in range(1, 23)}))
+    spec = spec_builder("dcrrg-decoder")(tmp_path / "made-up.pt", tmp_path / "words.json")
+    bundle = export_bundle(spec, tmp_path / "generator", force=True)
+    text = measure(
+        *("--compression", "0.15", "--generator", str(bundle.directory)),
+        *("--baseline", "generative", "--count", "1", "--samples", "2", "--fresh", "1"),
+    )
+    assert "generative @ 0 " in text
+    assert "generative @ 0.15" not in text
+    beside = next(line for line in text.splitlines() if "best generative" in line)
+    assert "not measured" not in beside

@@ -124,12 +124,6 @@ def test_text_of_a_record_cannot_become_markup(drawn_record: dict[str, Any]) -> 
     assert found.words["li"][0] == attack
 
 
-def test_the_same_records_give_the_same_page(
-    page_bytes: bytes, drawn_record: dict[str, Any], synthetic_record: dict[str, Any]
-) -> None:
-    assert render([("phantom", drawn_record), ("made up", synthetic_record)]) == page_bytes
-
-
 def test_without_the_library_the_tables_stay(
     drawn_record: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,7 @@ def gpu(
             "probes": {name: vars(answer) for name, answer in probes.items()},
             "rates": _rates(usable, cpu, samples, series),
             "networks": {},
-            "chain": {"drafts": {}, "throughput": {}},
+            "chain": {"drafts": {}, "throughput": {}, "from_pixels": {}},
         }
         best = {
             "operations": _median(results["rates"], "operations"),
@@ -83,7 +83,8 @@ def gpu(
             found, taken = single.measure(network, plan)
             results["networks"][name] = found
             series |= taken
-            results["chain"]["throughput"][name] = _chain(network, plan, rows, series)
+            for way, run in (("throughput", chain.throughput), ("from_pixels", chain.from_pixels)):
+                results["chain"][way][name] = _chain(run, network, plan, rows, series)
         for engine in usable:
             results["chain"]["drafts"][engine] = _or_refusal(
                 lambda engine=engine: chain.drafts(engine, rows, samples), series
@@ -138,14 +139,18 @@ def _median(found: dict[str, Any], name: str) -> float | None:
 
 
 def _chain(
-    network: networks.Network, plan: single.Plan, rows: int, series: dict[str, Samples]
+    run: Any,  # noqa: ANN401
+    network: networks.Network,
+    plan: single.Plan,
+    rows: int,
+    series: dict[str, Samples],
 ) -> dict[str, Any]:
     """The encoder with many sentences beside it, on every engine."""
     found = {}
     for engine in plan.engines:
         for precision in networks.PRECISIONS:
             found[f"{engine} {precision}"] = _or_refusal(
-                lambda engine=engine, precision=precision: chain.throughput(
+                lambda engine=engine, precision=precision: run(
                     network, engine, precision, rows, max(plan.batches), max(plan.samples // 10, 1)
                 ),
                 series,

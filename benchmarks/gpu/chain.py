@@ -8,8 +8,10 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cxr_edge.benchmarks.gpu.networks import Array, Network
+from cxr_edge.benchmarks.gpu.pixels import OnDevice
 from cxr_edge.benchmarks.record import Samples, summary
 from cxr_edge.benchmarks.vectors import Cones, plain_columns
 from cxr_edge.bundle import Bundle
@@ -99,6 +101,44 @@ def throughput(
         outputs = loaded[0].run({network.input: pictures})
         found = resident.read(outputs, outputs["embedding"])
         results["sure"] = f"{sum(one is not None for one in found)} of {batch}"
+    finally:
+        for one in loaded:
+            one.close()
+    return results, series
+
+
+def from_pixels(
+    network: Network, engine: str, precision: str, rows: int, batch: int, samples: int
+) -> tuple[dict[str, Any], dict[str, Samples]]:
+    """Studies a second from decoded 8-bit pixels to row numbers, preprocessed on the device.
+
+    As ``throughput``; beside the encoder stand the recipe before it and the search behind it.
+
+    Raises:
+        NotOnDevice: the recipe needs the processor.
+    """
+    before = OnDevice(network.recipe, network.input, SIDE, SIDE)
+    vectors = Cones(dimension=network.width, meanings=16).sentences(rows, 0).astype(np.float16)
+    resident = Resident.of(vectors, K)
+    model = before.before(network.models[precision], "uint8") + resident.addition()
+    kept: dict[str, NDArray[Any]] = {**resident.inputs, **before.resident()}
+    images = [_study(seed).image for seed in range(batch)]
+    results: dict[str, Any] = {"rows": rows, "batch": batch, "side": SIDE, "workers": {}}
+    series: dict[str, Samples] = {}
+    loaded: list[Engine] = []
+
+    def whole(one: Engine) -> Callable[[], object]:
+        return lambda: one.run(before.inputs(images))
+
+    try:
+        for workers in WORKERS:
+            while len(loaded) < workers:
+                weights = network.weights[precision]
+                loaded.append(load_engine(engine, model, None, weights, kept))
+            rates = _rates([whole(one) for one in loaded], samples)
+            name = f"chain / {network.name} / {engine} {precision} / pixels, {workers} workers"
+            series[name] = Samples("studies/s", [batch * rate for rate in rates])
+            results["workers"][str(workers)] = summary(series[name].values)
     finally:
         for one in loaded:
             one.close()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cxr_edge.benchmarks.engines import NETWORKS
 from cxr_edge.benchmarks.exports import made_up_checkpoint, shapes_of
+from cxr_edge.preprocess import Recipe
 
 if TYPE_CHECKING:
     from cxr_edge.export.spec import GraphSpec
@@ -30,6 +31,7 @@ class Network:
         width: of its embedding.
         module: the torch module of the same weights, for the baselines.
         spec: what inputs it takes.
+        recipe: how pictures become its inputs.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Network:
     width: int
     module: Any
     spec: "GraphSpec"
+    recipe: Recipe
 
     def pictures(self, count: int) -> Array:
         """float32 (count, C, H, W), made up; the same every time."""
@@ -75,4 +78,5 @@ def make(name: str) -> Network:
         width=spec.dimension,
         module=image.module.eval(),
         spec=image,
+        recipe=Recipe.from_json(spec.recipe),
     )

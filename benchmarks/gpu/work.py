@@ -110,5 +110,5 @@ def joined_weights(model: bytes, weights: dict[str, bytes]) -> bytes:
             tensor.raw_data = content[start : start + int(place["length"])]
             del tensor.external_data[:]
             tensor.data_location = TensorProto.DEFAULT
-    content: bytes = graph.SerializeToString()
-    return content
+    whole: bytes = graph.SerializeToString()
+    return whole

@@ -131,6 +131,7 @@ class Device:
 
     def _unpin(self, address: int) -> None:
         if self._pinned.pop(address, None) is not None:
+            self.enter()  # arrays may end in any thread
             self._call("cuMemFreeHost", ctypes.c_void_p(address))
 
     def free_memory(self) -> int:

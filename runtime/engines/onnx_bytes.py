@@ -6,7 +6,7 @@ that stand one behind the other gives one, in which lists are joined and message
 with further nodes is the bytes of the first, followed by bytes that hold those nodes alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,64 @@ def model(parts: Iterable[bytes], opset: int) -> bytes:
     version = _number(1, 10)
     operators = _field(8, _text(1, "") + _number(2, opset))
     return version + operators + _field(_MODEL_GRAPH, _text(2, "graph") + b"".join(parts))
+
+
+def without_input(model: bytes, name: str) -> bytes:
+    """The same model whose graph no longer has an input of this name, for nodes that make it.
+
+    Raises:
+        ValueError: it is no model, or has no such input.
+    """
+    parts, found, wanted = [], False, name.encode()
+    for number, whole, content in _fields(model):
+        if number != _MODEL_GRAPH:
+            parts.append(whole)
+            continue
+        kept = []
+        for inner, part, value in _fields(content):
+            if inner == _INPUT and (1, wanted) in [(n, c) for n, _, c in _fields(value)]:
+                found = True
+            else:
+                kept.append(part)
+        parts.append(_field(_MODEL_GRAPH, b"".join(kept)))
+    if not found:
+        raise ValueError(f"the graph has no input {name}")
+    return b"".join(parts)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Each field of a message: its number, all of its bytes, and its content where it has any."""
+    view, place = memoryview(message), 0
+    while place < len(view):
+        start = place
+        tag, place = _read(view, place)
+        kind, content = tag & 7, b""
+        if kind == 0:
+            _, place = _read(view, place)
+        elif kind == 2:
+            size, place = _read(view, place)
+            content = bytes(view[place : place + size])
+            place += size
+        elif kind in (1, 5):
+            place += 8 if kind == 1 else 4
+        else:
+            raise ValueError(f"byte {start} begins no field")
+        if place > len(view):
+            raise ValueError("a field ends behind the message")
+        yield tag >> 3, bytes(view[start:place]), content
+
+
+def _read(view: memoryview, place: int) -> tuple[int, int]:
+    """A varint, and where the next byte is."""
+    value = shift = 0
+    while place < len(view) and shift < 64:
+        byte = view[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, place
+    raise ValueError("a number has no end")
 
 
 def _value(name: str, dtype: str, shape: Sequence[int | str]) -> bytes:

@@ -197,7 +197,10 @@ class Running:
 
     def close(self) -> None:
         """Give the GPU's memory back; a second close does nothing."""
-        for profile in vars(self).pop("_profiles", {}).values():
+        profiles = vars(self).pop("_profiles", {})
+        if profiles:
+            self._device.enter()
+        for profile in profiles.values():
             profile.close()  # before the engine their contexts came from
         vars(self).pop("_engine", None)
         self._device.close()

@@ -60,6 +60,8 @@ def test_every_engine_is_compared_and_timed(record: dict) -> None:
         "2",
         "4",
     }
+    pixels = results["chain"]["from_pixels"]["dcclip"]["cpu fp32"]
+    assert pixels["workers"].keys() == {"1", "2", "4"}
     for probe in ("tensorrt", "tensorrt-rtx", "cuda"):
         assert results["probes"][probe]["detail"]
     assert _wrong(results) == []

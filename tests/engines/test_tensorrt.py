@@ -64,6 +64,9 @@ int cuMemHostAlloc(void **at, size_t size, unsigned flags) {{
     *at = malloc(size); live++; return 0;
 }}
 int cuMemFreeHost(void *at) {{ free(at); live--; return 0; }}
+int cuMemcpyDtoDAsync_v2(place to, place from, size_t size, void *stream) {{
+    return copy((void *)to, (void *)from, size);
+}}
 int cuMemGetInfo_v2(size_t *unused, size_t *all) {{
     *unused = 5u << 20; *all = 6u << 20; return 0;
 }}
@@ -282,6 +285,33 @@ def test_a_network_that_cannot_be_recorded_is_run_as_before(
         np.testing.assert_allclose(got["sums"], sums(pixels), rtol=1e-4, atol=1e-3)
     assert launches() == 0
     engine.close()
+
+
+def test_memory_of_the_device_and_page_locked_memory(here: ModuleType) -> None:
+    device = cuda_device.Device()
+    assert device.free_memory() == 5 << 20
+    waiting = device.pinned((3, 4), np.float32)
+    waiting[:] = np.arange(12, dtype=np.float32).reshape(3, 4)
+    first, second = device.buffer("a", 48), device.buffer("b", 48)
+    device.upload(first, waiting)
+    device.copy(second, first, 48)
+    back = device.pinned((3, 4), np.float32)
+    device.download(back, second)
+    device.wait()
+    np.testing.assert_array_equal(back, np.arange(12).reshape(3, 4))
+    live = ctypes.c_int.in_dll(here.DRIVER[0], "live")
+    before = live.value
+    del back
+    assert live.value == before - 1, "page-locked memory goes with its array"
+    device.close()
+
+
+def test_rates_of_copies_are_taken_of_the_driver(here: ModuleType) -> None:
+    from cxr_edge.benchmarks.gpu.rates import copy_rates
+
+    rates = copy_rates(1, 2)
+    assert {name: len(values) for name, values in rates.items()} == {"device": 2, "upload": 2}
+    assert min(rates["device"] + rates["upload"]) > 0
 
 
 def test_every_batch_has_its_profile(here: ModuleType) -> None:

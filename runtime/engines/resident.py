@@ -8,7 +8,8 @@ holds all of it, and every engine runs it with the code it has.
 Half precision can misplace a row, by no more than ``ERROR`` of the lengths of both vectors. A row
 that is no candidate scored at most the least of them did. So where the k-th best still lies above
 that by ``ERROR``, the k are those of an exact search, and otherwise ``read`` says that it does not
-know, and the rows are searched on the processor.
+know, and the rows are searched on the processor. A library may add up in half precision as well,
+whose error has no such bound; the candidates' own errors would show it, and then nothing is known.
 """
 
 from collections.abc import Mapping
@@ -25,11 +26,13 @@ CANDIDATES = 128
 MOST = CANDIDATES // 2
 """Largest k."""
 ERROR = 2.0**-9
-"""Of a product of two unit vectors in half precision: each rounding, of the query, the rows and the
-score, is at most 2**-11 of it, and sums are kept in single precision."""
+"""Of a product of two unit vectors in half precision: the roundings of the query and of the score
+are at most 2**-11 each, and sums are kept in single precision; twice that."""
+SEEN = 2.0**-10
+"""Largest error of a candidate with which the bound is believed."""
 PREFIX = "resident_"
 """Begins every name in the graph that is of the search."""
-OUTPUTS = (f"{PREFIX}rows", f"{PREFIX}scores", f"{PREFIX}floor")
+OUTPUTS = (f"{PREFIX}rows", f"{PREFIX}scores", f"{PREFIX}floor", f"{PREFIX}drift")
 
 _GROUP = 2048
 _LOWEST = -65504.0
@@ -155,10 +158,17 @@ class Resident:
             step("Mul", at("floats"), at("query"), made="terms"),
             step("ReduceSum", at("terms"), at("deep"), made="exact", keepdims=0),
             step("TopK", at("exact"), at("k"), made=("scores", "order"), axis=1),
+            # By how much half precision was wrong at worst, among the candidates.
+            step("Div", at("exact"), at("divisor"), made="wanted"),
+            step("Cast", at("near"), made="had", to=1),
+            step("Sub", at("had"), at("wanted"), made="error"),
+            step("Abs", at("error"), made="errors"),
+            step("TopK", at("errors"), at("last"), made=("drift", "worst"), axis=1),
             step("GatherElements", at("candidates"), at("order"), made="rows", axis=1),
             output(at("rows"), "int64", ["", self.k]),
             output(at("scores"), "float32", ["", self.k]),
             output(at("floor"), "float32", ["", 1]),
+            output(at("drift"), "float32", ["", 1]),
         ]
 
     def read(
@@ -174,12 +184,12 @@ class Resident:
             For each query row numbers and scores (k,), or None where another row might belong
             among them.
         """
-        rows, scores, floors = (np.asarray(outputs[name]) for name in OUTPUTS)
+        rows, scores, floors, drifts = (np.asarray(outputs[name]) for name in OUTPUTS)
         lengths = np.linalg.norm(queries, axis=1)
         found: list[tuple[NDArray[np.intp], NDArray[np.float32]] | None] = []
         for number, length in enumerate(lengths):
-            least = scores[number, -1]
-            if self.rows > CANDIDATES and least < (floors[number, 0] + ERROR) * length:
+            beyond = scores[number, -1] < (floors[number, 0] + ERROR) * length
+            if self.rows > CANDIDATES and (beyond or not drifts[number, 0] <= SEEN):
                 found.append(None)
                 continue
             order = np.lexsort((rows[number], -scores[number]))

@@ -192,6 +192,24 @@ def test_a_plan_with_an_index_beside_the_encoder(embedded: Bundle, tmp_path: Pat
     assert [plan.state for plan in again] == ["hit", "hit"]
 
 
+def test_a_text_network_is_built_for_the_lengths_of_its_tokenizer(
+    embedded: Bundle, tmp_path: Path
+) -> None:
+    """Those stand in the bundle; without them, 512 tokens are the most."""
+    manifest = {k: v for k, v in embedded.manifest.items() if k not in ("files", "digest")}
+    files = {name: embedded.read(name) for name in embedded.manifest["files"]}
+    said = []
+    for name, tokenizer in (("said", {"length": 77}), ("unsaid", {})):
+        changed = {**manifest, "tokenizer": {**manifest["tokenizer"], **tokenizer}}
+        bundle = write_bundle(tmp_path / name, changed, files)
+        (plan, *_) = build_ahead("tensorrt-rtx", bundle, tmp_path / f"{name}-plans")
+        side = json.loads(plan.plan.with_suffix(".json").read_text())
+        said.append(side["key"]["profiles"])
+    assert said[0]["length"] == [1, 77, 77]
+    assert said[1]["length"] == [1, 128, 512]
+    assert [said[0][f"batch {k}"] for k in range(3)] == [[1, 1, 1], [2, 8, 8], [9, 64, 64]]
+
+
 def test_rtx_has_no_further_options(embedded: Bundle, tmp_path: Path) -> None:
     arguments = ["--engine", "tensorrt-rtx", "--bundle", str(embedded.directory)]
     arguments += ["--out", str(tmp_path / "plans"), "--hardware", "ampere-plus"]

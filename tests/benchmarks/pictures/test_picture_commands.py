@@ -1,15 +1,18 @@
 """``cxr-bench pictures`` and ``cxr-bench readme``, and the README of this project."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import unescape
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cxr_edge.benchmarks.pictures.commands import pictures, readme
+from cxr_edge.benchmarks.pictures.gallery import draw
 from cxr_edge.benchmarks.pictures.readme_table import recorded, renewed
 from cxr_edge.benchmarks.record import read_record, write_record
 from cxr_edge.errors import CxrEdgeError
@@ -117,3 +120,18 @@ def test_the_readme_of_this_project_holds_its_records() -> None:
     paths = recorded(text)
     assert paths, "README.md names no record: <!-- results: cxr-bench readme RECORD... -->"
     assert renewed(text, [(path, read_record(ROOT / path)) for path in paths], target) == text
+
+
+def test_the_pictures_in_the_documentation_are_of_these_records() -> None:
+    """Every figure stands in their descriptions; redraw with ``cxr-bench pictures``."""
+    drawn = [
+        picture
+        for path in recorded((ROOT / "README.md").read_text(encoding="utf-8"))
+        for picture in draw(read_record(ROOT / path), path.stem).pictures
+    ]
+    assert drawn
+    for picture in drawn:
+        committed = (ROOT / "docs" / f"{picture.name}.svg").read_text(encoding="utf-8")
+        found = re.search(r"<desc[^>]*>(.*?)</desc>", committed, re.DOTALL)
+        assert found is not None
+        assert unescape(found[1]) == picture.alt

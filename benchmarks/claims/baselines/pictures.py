@@ -1,8 +1,8 @@
 """How most programs read a radiograph: pydicom or Pillow, and the tone at full size.
 
 The result is that of the bundle's recipe, up to rounding; only the way there is the usual one: the
-whole file is parsed and decoded, modality and VOI transformations go over every pixel in double
-precision, and the resize comes last.
+whole file is parsed and decoded, pydicom's modality and VOI transformations go over every pixel,
+and the resize comes last.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from cxr_edge.preprocess import Recipe
 from cxr_edge.preprocess.run import apply_step
 from cxr_edge.preprocess.tone import equalisation
 
-Picture = NDArray[np.float64]
+Picture = NDArray[np.float32]
 
 
 def read(path: Path) -> tuple[NDArray[np.generic], object]:
@@ -40,7 +40,7 @@ def prepare(recipe: Recipe, stored: NDArray[np.generic], dataset: object) -> NDA
     grey = (
         _voi(stored, dataset) if recipe.tone == "voi" else _released(recipe.tone, stored, dataset)
     )
-    picture: NDArray[np.float32] = grey.astype(np.float32)
+    picture: NDArray[np.float32] = grey
     for step in recipe.steps:
         picture = apply_step(step, picture, None)
     channels = picture if picture.ndim == 3 else picture[None]
@@ -53,41 +53,49 @@ def _inverted(dataset: object) -> bool:
 
 def _voi(stored: NDArray[np.generic], dataset: object) -> Picture:
     """Modality and VOI, 0..1 in the MONOCHROME2 sense; the full range where there is no VOI."""
-    if dataset is None:
-        values: Picture = stored.astype(np.float64)
-        windowed = False
-    else:
+    values: NDArray[np.generic] = stored
+    ends: tuple[float, float] | None = None
+    if dataset is not None:
         from pydicom.dataset import Dataset
         from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
         assert isinstance(dataset, Dataset)
-        values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset).astype(np.float64)
-        windowed = "WindowWidth" in dataset
-        if windowed:  # pydicom's windows end in the range of the stored values
+        values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
+        if "WindowWidth" in dataset:  # pydicom's windows end in the range of the stored values
             top = float((1 << dataset.BitsStored) - 1)
             low, high = (-(top + 1) / 2, (top - 1) / 2) if dataset.PixelRepresentation else (0, top)
             slope = float(getattr(dataset, "RescaleSlope", 1) or 1)
             shift = float(getattr(dataset, "RescaleIntercept", 0) or 0)
-            low, high = low * slope + shift, high * slope + shift
-    if not windowed:
-        low, high = float(values.min()), float(values.max())
-    grey: Picture = (values - low) / (high - low)
-    return 1.0 - grey if _inverted(dataset) else grey
+            ends = low * slope + shift, high * slope + shift
+    return _scaled(values, *(ends or _range(values)), inverted=_inverted(dataset))
+
+
+def _range(values: NDArray[np.generic]) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def _scaled(
+    values: NDArray[np.generic], low: float, high: float, *, inverted: bool = False
+) -> Picture:
+    """From ``low`` .. ``high`` to 0..1, in single precision and in place."""
+    grey: Picture = values.astype(np.float32)
+    grey -= np.float32(low)
+    grey *= np.float32(1 / (high - low))
+    return np.subtract(np.float32(1), grey, out=grey) if inverted else grey
 
 
 def _released(tone: str, stored: NDArray[np.generic], dataset: object) -> Picture:
     """As the 8-bit releases of MIMIC-CXR and CheXpert were made: papers' own starting point."""
-    values: Picture = stored.astype(np.float64)
-    low, high = float(values.min()), float(values.max())
+    low, high = _range(stored)
+    if tone == "minmax":
+        return _scaled(stored, low, high, inverted=_inverted(dataset))
+    values = stored.astype(np.float64)
     if tone == "max+equalise":
         levels = np.clip(np.rint(np.abs(values * (255.0 / high))), 0, 255)
-    elif tone == "minmax+equalise":
-        levels = np.floor((values - low) / (high - low) * 255.0)
     else:
-        grey: Picture = (values - low) / (high - low)
-        return 1.0 - grey if _inverted(dataset) else grey
+        levels = np.floor((values - low) / (high - low) * 255.0)
     eight = levels.astype(np.uint8)
     if _inverted(dataset):
-        eight = np.asarray(255 - eight, np.uint8)
+        np.subtract(255, eight, out=eight)
     table = equalisation(np.bincount(eight.ravel(), minlength=256))
-    return np.asarray(table[eight] / 255.0, np.float64)
+    return (table / np.float32(255)).astype(np.float32)[eight]

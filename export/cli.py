@@ -18,7 +18,6 @@ from cxr_edge.export.opening import refuse_pipe
 from cxr_edge.export.registry import ARCHITECTURES, listing, spec_builder
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.manifest import require_place
-from cxr_edge.pipeline import DEFAULT_K
 
 if TYPE_CHECKING:
     from cxr_edge.engines.tensorrt_build import Hardware
@@ -112,7 +111,7 @@ class Sources:
     type=_FILE,
     help="With --engine: the index that cxr-run will search beside the encoder, with its --k.",
 )
-@click.option("--k", type=click.IntRange(1, MOST), default=DEFAULT_K, show_default=True)
+@click.option("--k", type=click.IntRange(1, MOST), help="With --index (default: as cxr-run).")
 @click.option(
     "--later-versions", is_flag=True, help="With --engine tensorrt: later 11.x take the plans too."
 )
@@ -140,7 +139,7 @@ def main(
     engine: str | None,
     bundle: Path | None,
     index: Path | None,
-    k: int,
+    k: int | None,
     later_versions: bool,
     hardware: str | None,
     listed: bool,
@@ -187,7 +186,7 @@ def _build_ahead(
     engine: str,
     bundle: Path,
     index: Path | None,
-    k: int,
+    k: int | None,
     options: Options,
     out: Path,
     as_json: bool,
@@ -197,9 +196,12 @@ def _build_ahead(
 
     opened, resident = Bundle.load(bundle), None
     if index is not None:
+        # Not above: the pipeline's reader of pictures is of no use to an export.
+        from cxr_edge.pipeline import DEFAULT_K
+
         rows = SentenceIndex.open(index)
         rows.require_space(opened.space, opened.metric)
-        resident = Resident.of(rows.vectors, k)
+        resident = Resident.of(rows.vectors, k or DEFAULT_K)
     built = build_ahead(engine, opened, out, resident=resident, options=options)
     if as_json:
         click.echo(json.dumps([plan.to_json() for plan in built], indent=2))

@@ -106,7 +106,8 @@ def of_index(index: Path, bundle: Bundle, levels: Sequence[float], folder: Path)
             if made_up
             else f"compressed by the embedding of {compressed.get('embedding', 'another program')}"
         )
-        return Levels(places, f"{len(opened[0.0]):,} sentences of {index.name}; {how}", made_up)
+        kind = "synthetic sentences" if made_up else "sentences"
+        return Levels(places, f"{len(opened[0.0]):,} {kind} of {index.name}; {how}", made_up)
     whole = SentenceIndex.open(index)
     whole.require_space(bundle.space, bundle.metric)
     places = {0.0: whole.directory} | compressed_levels(whole, asked, folder)

@@ -19,7 +19,7 @@ from cxr_edge.indexes.writing import write_index
 
 PAPER_COUNTS = {0.0: 331_007, 0.01: 167_272, 0.05: 61_496, 0.15: 7_510, 0.25: 1_546, 0.40: 265}
 """Sentences by level in the authors' notebook; sizes of synthetic corpora are in proportion."""
-PICTURES = 5_000
+PICTURES = 50_000
 """Synthetic pictures, for the search and for a graph."""
 
 

@@ -1,0 +1,41 @@
+"""The committed records of the main command are whole, and hold what is promised of them."""
+
+from pathlib import Path
+
+import pytest
+
+from cxr_edge.benchmarks.claims.result import STAGES
+from cxr_edge.benchmarks.record import read_record, samples_of
+
+RESULTS = Path(__file__).resolve().parents[3] / "benchmarks" / "results"
+RECORDS = sorted(RESULTS.glob("claims-*.json"))
+
+
+def test_they_are_here() -> None:
+    names = {path.stem for path in RECORDS}
+    assert names >= {"claims-embedded", "claims-open-i", "claims-331k"}
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_every_row_has_its_samples_and_does_the_same_work(path: Path) -> None:
+    record = read_record(path)
+    samples = samples_of(record)
+    for row in record["results"]["rows"]:
+        for stage in (*STAGES, "total"):
+            series = samples[f"{row['system']} @ {row['level']:g} / {stage}"]
+            assert series.values == row["stages_ms"][stage]
+            assert len(series.values) >= 30
+        assert row["agreement"] in (None, 1.0)
+        assert not (row["synthetic"] and row["scores"])
+
+
+def test_five_times_the_released_code_end_to_end_at_331_thousand_sentences() -> None:
+    for name in ("claims-331k", "claims-331k-one-thread"):
+        ratios = read_record(RESULTS / f"{name}.json")["results"]["ratios"]
+        found = {
+            one["stage"]: one["ratio"]["low"]
+            for one in ratios
+            if (one["slower"], one["faster"]) == ("released-code @ 0", "cxr-edge @ 0")
+        }
+        assert found["total"] >= 5
+        assert found["processor"] >= 5

@@ -6,23 +6,23 @@ import click
 from click.core import ParameterSource
 
 from cxr_edge import __version__
-from cxr_edge.benchmarks.blas import blas
 from cxr_edge.benchmarks.claims.options import main_options
-from cxr_edge.benchmarks.compression import compression
-from cxr_edge.benchmarks.engines import engines
-from cxr_edge.benchmarks.entries import entries
-from cxr_edge.benchmarks.exports import exports
-from cxr_edge.benchmarks.graph import graph
-from cxr_edge.benchmarks.index_peers import index
-from cxr_edge.benchmarks.int8 import int8
-from cxr_edge.benchmarks.labeler import labeler
 from cxr_edge.benchmarks.load.command import load
-from cxr_edge.benchmarks.opening import opening
+from cxr_edge.benchmarks.parts.blas import blas
+from cxr_edge.benchmarks.parts.compression import compression
+from cxr_edge.benchmarks.parts.engines import engines
+from cxr_edge.benchmarks.parts.entries import entries
+from cxr_edge.benchmarks.parts.exports import exports
+from cxr_edge.benchmarks.parts.graph import graph
+from cxr_edge.benchmarks.parts.index_peers import index
+from cxr_edge.benchmarks.parts.int8 import int8
+from cxr_edge.benchmarks.parts.labeler import labeler
+from cxr_edge.benchmarks.parts.opening import opening
+from cxr_edge.benchmarks.parts.stages import stages
+from cxr_edge.benchmarks.parts.startup import startup
 from cxr_edge.benchmarks.pictures.commands import pictures, readme
 from cxr_edge.benchmarks.quality.command import quality
 from cxr_edge.benchmarks.record.compare_command import compare
-from cxr_edge.benchmarks.stages import stages
-from cxr_edge.benchmarks.startup import startup
 
 
 @click.group(invoke_without_command=True, no_args_is_help=True)

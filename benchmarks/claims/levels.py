@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.benchmarks.vectors import Cones
+from cxr_edge.benchmarks.parts.vectors import Cones
 from cxr_edge.bundle import Bundle
 from cxr_edge.errors import SentenceIndexError
 from cxr_edge.indexes.building.placing import level_name

@@ -40,7 +40,7 @@ def made_up_bundle(
         CheckpointError: no such architecture, or its size is not known.
         StudyError: too few calibration pictures.
     """
-    from cxr_edge.benchmarks.exports import made_up_checkpoint, shapes_of
+    from cxr_edge.benchmarks.parts.exports import made_up_checkpoint, shapes_of
     from cxr_edge.export.calibration import calibration_pictures
     from cxr_edge.export.exporter import export_bundle
     from cxr_edge.export.fingerprints import FINGERPRINTS

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxr_edge.benchmarks.radiograph_files import BITS, COLUMNS, ROWS, write_studies
+from cxr_edge.benchmarks.parts.radiograph_files import BITS, COLUMNS, ROWS, write_studies
 from cxr_edge.errors import StudyError
 
 GENERATED = "generated"

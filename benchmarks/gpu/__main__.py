@@ -7,8 +7,8 @@ from typing import Any
 import click
 import numpy as np
 
-from cxr_edge.benchmarks.engines import NETWORKS
 from cxr_edge.benchmarks.gpu import chain, networks, rates, single
+from cxr_edge.benchmarks.parts.engines import NETWORKS
 from cxr_edge.benchmarks.record import Samples, new_record, write_record
 from cxr_edge.cli.guard import one_line_errors
 from cxr_edge.engines import ON_DEVICE, default_threads, probe_all

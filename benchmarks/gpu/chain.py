@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from cxr_edge.benchmarks.gpu.networks import Array, Network
 from cxr_edge.benchmarks.gpu.pixels import OnDevice
+from cxr_edge.benchmarks.parts.vectors import Cones, plain_columns
 from cxr_edge.benchmarks.record import Samples, summary
-from cxr_edge.benchmarks.vectors import Cones, plain_columns
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import Engine, load_engine
 from cxr_edge.engines.resident import Resident

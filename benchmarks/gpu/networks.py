@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.benchmarks.engines import NETWORKS
-from cxr_edge.benchmarks.exports import made_up_checkpoint, shapes_of
+from cxr_edge.benchmarks.parts.engines import NETWORKS
+from cxr_edge.benchmarks.parts.exports import made_up_checkpoint, shapes_of
 from cxr_edge.preprocess import Recipe
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def make(name: str) -> Network:
     """Trace one network in both precisions.
 
     Args:
-        name: of ``cxr_edge.benchmarks.engines.NETWORKS``.
+        name: of ``cxr_edge.benchmarks.parts.engines.NETWORKS``.
     """
     from cxr_edge.export.precision import fold_casts, trace
     from cxr_edge.export.registry import spec_builder

@@ -46,7 +46,8 @@ def resize_eight_bit(picture: Float32, height: int, width: int, kernel: Kernel) 
 
 
 def _levels(picture: Float32) -> Float64:
-    return np.rint(picture * np.float32(255)).astype(np.float64)
+    levels: Float64 = np.rint(picture * np.float32(255)).astype(np.float64)
+    return levels
 
 
 def _averaged(picture: Float32, height: int, width: int, kernel: Kernel) -> Float64:

@@ -201,7 +201,7 @@ def test_a_report_takes_the_strongest_value() -> None:
 
 
 def test_agrees_with_manual_codes_of_open_i(shared_data: Path) -> None:
-    from cxr_edge.benchmarks.labeler import mesh_scores
+    from cxr_edge.benchmarks.parts.labeler import mesh_scores
 
     scores = {score.observation: score for score in mesh_scores(shared_data, LABELER)[0]}
     # Where a code means what the label means, and leaving out what the text itself doubts.

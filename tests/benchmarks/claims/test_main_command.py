@@ -17,7 +17,7 @@ from reduced_networks import reduced_spec
 from cxr_edge.benchmarks.claims import baselines
 from cxr_edge.benchmarks.claims.baselines.pictures import prepare, read
 from cxr_edge.benchmarks.cli import bench
-from cxr_edge.benchmarks.radiograph_files import write_studies
+from cxr_edge.benchmarks.parts.radiograph_files import write_studies
 from cxr_edge.benchmarks.record import read_record
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom import read_study

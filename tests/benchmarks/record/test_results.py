@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from cxr_edge.benchmarks.cli import bench
-from cxr_edge.benchmarks.engines import engines
+from cxr_edge.benchmarks.parts.engines import engines
 from cxr_edge.benchmarks.record import RecordError, read_record
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from synthetic_index import synthetic_columns
 
-from cxr_edge.benchmarks.vectors import Cones
+from cxr_edge.benchmarks.parts.vectors import Cones
 from cxr_edge.errors import SpaceMismatch
 from cxr_edge.indexes.contents import NO_ROW, Graph
 from cxr_edge.indexes.graph import base

@@ -1,6 +1,6 @@
 """What a process that loads one network on one engine needs: run with ``-m``, prints mebibytes.
 
-python -m cxr_edge.benchmarks.engine_memory cpu image.onnx pixels.npy pixels 2
+python -m cxr_edge.benchmarks.parts.engine_memory cpu image.onnx pixels.npy pixels 2
 """
 
 import re
@@ -24,7 +24,7 @@ def peak_mib(engine: str, graph: Path, pixels: Path, name: str, threads: int) ->
         threads: for the engine.
     """
     given = [engine, str(graph), str(pixels), name, str(threads)]
-    command = [sys.executable, "-m", "cxr_edge.benchmarks.engine_memory", *given]
+    command = [sys.executable, "-m", "cxr_edge.benchmarks.parts.engine_memory", *given]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

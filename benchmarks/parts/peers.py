@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.benchmarks.vectors import plain_columns
+from cxr_edge.benchmarks.parts.vectors import plain_columns
 from cxr_edge.indexes.contents import Graph
 from cxr_edge.indexes.graph.queries import Queries
 

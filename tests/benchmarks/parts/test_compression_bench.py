@@ -7,12 +7,12 @@ import numpy as np
 from click.testing import CliRunner
 
 from cxr_edge.benchmarks.cli import bench
-from cxr_edge.benchmarks.clustered import write_embeddings
-from cxr_edge.benchmarks.compression import table
+from cxr_edge.benchmarks.parts.clustered import write_embeddings
+from cxr_edge.benchmarks.parts.compression import table
 from cxr_edge.benchmarks.record import read_record
 from cxr_edge.indexes.compression import LEVELS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_made_up_embeddings_are_unit_rows_and_the_same_each_time(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import numpy as np
 
-from cxr_edge.benchmarks.clustered import write_embeddings
+from cxr_edge.benchmarks.parts.clustered import write_embeddings
 from cxr_edge.benchmarks.record import machine, new_record, read_record, write_record
 from cxr_edge.benchmarks.record.options import json_option, table_option
 from cxr_edge.indexes.compression import LEVELS

@@ -1,4 +1,4 @@
-"""One index in a process of its own: ``python -m cxr_edge.benchmarks.peer_process``.
+"""One index in a process of its own: ``python -m cxr_edge.benchmarks.parts.peer_process``.
 
 Opens what was built in a folder, and either sweeps the width of the beam or, when it is told to by
 a line on standard input, says how much memory it holds. Answers with JSON, a line each.
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cxr_edge.benchmarks.peers import PEERS, Search
+from cxr_edge.benchmarks.parts.peers import PEERS, Search
 from cxr_edge.indexes.graph.tune import WIDTHS
 
 K = 10

@@ -13,7 +13,7 @@ from time import perf_counter
 import click
 import numpy as np
 
-from cxr_edge.benchmarks.radiograph_files import BITS, COLUMNS, ROWS, write_files
+from cxr_edge.benchmarks.parts.radiograph_files import BITS, COLUMNS, ROWS, write_files
 from cxr_edge.benchmarks.record import Samples, new_record, write_record
 from cxr_edge.benchmarks.record.options import json_option
 from cxr_edge.dicom import StudyReader

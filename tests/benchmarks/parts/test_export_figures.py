@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cxr_edge.benchmarks.exports import exports, measure, parameters, shapes_of
-from cxr_edge.benchmarks.exports_table import table
+from cxr_edge.benchmarks.parts.exports import exports, measure, parameters, shapes_of
+from cxr_edge.benchmarks.parts.exports_table import table
 from cxr_edge.benchmarks.record import read_record
 from cxr_edge.export.fingerprints import FINGERPRINTS
 from cxr_edge.export.registry import ARCHITECTURES
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RECORD = ROOT / "benchmarks" / "results" / "exports.json"
 PUBLISHED = sorted(name for name in FINGERPRINTS if ARCHITECTURES[name].parameters is not None)
 

@@ -17,9 +17,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.benchmarks.parts.vectors import Cones
 from cxr_edge.benchmarks.record import Samples, new_record, summary, write_record
 from cxr_edge.benchmarks.record.options import json_option
-from cxr_edge.benchmarks.vectors import Cones
 from cxr_edge.indexes.building.progress import Line, Progress
 from cxr_edge.indexes.contents import Graph
 from cxr_edge.indexes.graph.base import Base, base_links

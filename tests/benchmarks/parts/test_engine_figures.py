@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from cxr_edge.benchmarks.engine_memory import peak_mib
-from cxr_edge.benchmarks.engines import _parity, _time, engines
-from cxr_edge.benchmarks.engines_table import PROCESSOR, WALL, table, times
-from cxr_edge.benchmarks.int8 import int8
+from cxr_edge.benchmarks.parts.engine_memory import peak_mib
+from cxr_edge.benchmarks.parts.engines import _parity, _time, engines
+from cxr_edge.benchmarks.parts.engines_table import PROCESSOR, WALL, table, times
+from cxr_edge.benchmarks.parts.int8 import int8
 from cxr_edge.benchmarks.record import read_record, samples_of
 from cxr_edge.engines import load_engine
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RESULTS = ROOT / "benchmarks" / "results"
 TINY = ROOT / "tests" / "data" / "tiny.onnx"
 

@@ -25,7 +25,7 @@ from cxr_edge.labelers import Labeler, get_labeler
 from cxr_edge.labelers.sentences import split_sentences
 from cxr_edge.labels import OBSERVATIONS, Mention
 
-DEFAULT_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+DEFAULT_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 _CHEXPERT_VALUES = {"1.0": Mention.POSITIVE, "0.0": Mention.NEGATIVE, "-1.0": Mention.UNCERTAIN}
 _FRAMES = {

@@ -18,9 +18,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.benchmarks.engine_memory import peak_mib
-from cxr_edge.benchmarks.engines_table import PROCESSOR, WALL, table
-from cxr_edge.benchmarks.exports import made_up_checkpoint, shapes_of
+from cxr_edge.benchmarks.parts.engine_memory import peak_mib
+from cxr_edge.benchmarks.parts.engines_table import PROCESSOR, WALL, table
+from cxr_edge.benchmarks.parts.exports import made_up_checkpoint, shapes_of
 from cxr_edge.benchmarks.record import (
     Samples,
     machine,

@@ -11,9 +11,9 @@ from unittest.mock import patch
 import click
 import numpy as np
 
+from cxr_edge.benchmarks.parts.vectors import plain_columns
 from cxr_edge.benchmarks.record import Samples, new_record, write_record
 from cxr_edge.benchmarks.record.options import json_option
-from cxr_edge.benchmarks.vectors import plain_columns
 from cxr_edge.blas import one_blas_thread
 from cxr_edge.indexes import scan
 from cxr_edge.indexes.contents import Columns

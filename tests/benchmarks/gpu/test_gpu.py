@@ -17,7 +17,7 @@ from cxr_edge.benchmarks.gpu.work import joined_weights, work_of
 from cxr_edge.benchmarks.record import read_record
 from cxr_edge.engines.libraries import locate
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "benchmarks" / "gpu.sh"
 
 

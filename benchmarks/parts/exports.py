@@ -20,7 +20,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.benchmarks.exports_table import table
+from cxr_edge.benchmarks.parts.exports_table import table
 from cxr_edge.benchmarks.record import new_record, read_record, today, write_record
 from cxr_edge.benchmarks.record.options import json_option, table_option
 from cxr_edge.export.archive import read_listing

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from cxr_edge.benchmarks.index_peers import index
-from cxr_edge.benchmarks.peers import PEERS
+from cxr_edge.benchmarks.parts.index_peers import index
+from cxr_edge.benchmarks.parts.peers import PEERS
+from cxr_edge.benchmarks.parts.vectors import Cones
 from cxr_edge.benchmarks.record import read_record
-from cxr_edge.benchmarks.vectors import Cones
 
 
 def test_the_cones_are_what_they_are_said_to_be() -> None:

@@ -8,9 +8,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.benchmarks.parts.vectors import Cones
 from cxr_edge.benchmarks.record import new_record, write_record
 from cxr_edge.benchmarks.record.options import json_option
-from cxr_edge.benchmarks.vectors import Cones
 from cxr_edge.indexes.contents import Graph
 from cxr_edge.indexes.graph.base import Base, base_links
 from cxr_edge.indexes.graph.neighbours import nearest

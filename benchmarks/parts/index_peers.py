@@ -15,11 +15,11 @@ from typing import Any
 import click
 import numpy as np
 
-from cxr_edge.benchmarks.peer_process import TARGETS, K
-from cxr_edge.benchmarks.peers import PEERS, Peer
+from cxr_edge.benchmarks.parts.peer_process import TARGETS, K
+from cxr_edge.benchmarks.parts.peers import PEERS, Peer
+from cxr_edge.benchmarks.parts.vectors import Cones
 from cxr_edge.benchmarks.record import Samples, new_record, write_json, write_record
 from cxr_edge.benchmarks.record.options import json_option, plot_option
-from cxr_edge.benchmarks.vectors import Cones
 from cxr_edge.errors import CxrEdgeError
 from cxr_edge.indexes.graph.neighbours import nearest
 
@@ -41,7 +41,7 @@ def _ask(process: "subprocess.Popen[str]", line: str = "") -> str:
 
 
 def _start(name: str, folder: Path, queries: Path, job: str) -> "subprocess.Popen[str]":
-    module = "cxr_edge.benchmarks.peer_process"
+    module = "cxr_edge.benchmarks.parts.peer_process"
     command = [sys.executable, "-m", module, name, str(folder), str(queries), job]
     return subprocess.Popen(
         command,

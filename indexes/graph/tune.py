@@ -11,8 +11,10 @@ from cxr_edge.indexes.scan import walk
 
 K = 10
 """Recall is taken of the best ten: a draft asks for fewer."""
-WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-"""Widths of the beam that are tried, ascending."""
+WIDTHS = tuple(
+    int(most * step / 8) for most in (32, 64, 128, 256, 512, 1024, 2048) for step in (5, 6, 7, 8)
+)
+"""Widths of the beam that are tried, ascending from 20: four to a doubling."""
 
 
 @dataclass(frozen=True)

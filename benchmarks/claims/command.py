@@ -29,7 +29,6 @@ from cxr_edge.benchmarks.record import Samples, machine, new_record
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import default_threads
 from cxr_edge.errors import BundleError, CxrEdgeError, StudyError
-from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.pipeline import locate
 
 GENERATIVE = "generative"
@@ -220,7 +219,7 @@ def _left_out(name: str, asked: Asked, levels: Levels) -> str:
     if name == "ort-hnswlib" and not asked.insisted:
         from cxr_edge.benchmarks.claims.baselines.hnsw import SKIP_ABOVE
 
-        largest = len(SentenceIndex.open(levels.places[0.0], exact=True))
+        largest, _ = levels.contents[0.0]
         if largest > SKIP_ABOVE:
             return f"building its graph of {largest:,} rows takes long; name it to have it"
     return baselines.missing(name)
@@ -259,9 +258,7 @@ def _rows(
     studies: Studies,
     said: Callable[[str], object],
 ) -> list[Row]:
-    sizes = {
-        level: len(SentenceIndex.open(place, exact=True)) for level, place in levels.places.items()
-    }
+    sizes = {level: size for level, (size, _) in levels.contents.items()}
     rows = []
     for name, level in sorted(measured, key=lambda key: (key[0] != OURS, key)):
         one = measured[name, level]
@@ -309,10 +306,7 @@ def _heads(asked: Asked, bundle: Bundle, levels: Levels, studies: Studies) -> li
 
 
 def _subject(asked: Asked, bundle: Bundle, levels: Levels, studies: Studies) -> dict[str, object]:
-    digests = {
-        f"{level:g}": SentenceIndex.open(place, exact=True).digest
-        for level, place in levels.places.items()
-    }
+    digests = {f"{level:g}": digest for level, (_, digest) in levels.contents.items()}
     return {
         "bundle": bundle.name,
         "bundle_sha256": bundle.digest,

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.benchmarks.parts.vectors import Cones
+from cxr_edge.benchmarks.parts.vectors import Cones, plain_columns
 from cxr_edge.bundle import Bundle
 from cxr_edge.errors import SentenceIndexError
 from cxr_edge.indexes.building.placing import level_name
 from cxr_edge.indexes.building.progress import Progress, silent
 from cxr_edge.indexes.container import MANIFEST
-from cxr_edge.indexes.contents import Columns, Graph, Sources, Strings
+from cxr_edge.indexes.contents import Columns, Graph
 from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.indexes.writing import write_index
 
@@ -32,6 +33,12 @@ class Levels:
     about: str
     """What the sentences are and how they were compressed, in words."""
     synthetic: bool = False
+
+    @cached_property
+    def contents(self) -> dict[float, tuple[int, str]]:
+        """Number of sentences and digest of each index, from one opening: that reads every byte."""
+        opened = ((level, SentenceIndex.open(at, exact=True)) for level, at in self.places.items())
+        return {level: (len(index), index.digest) for level, index in opened}
 
 
 def wanted(levels: Sequence[float]) -> tuple[float, ...]:
@@ -192,7 +199,7 @@ def made_up(
         places[level] = folder / "levels" / level_name(level)
         write_index(
             places[level],
-            _columns(part),
+            plain_columns(part),
             manifest={
                 "name": f"synthetic-{level_name(level)}",
                 "unit": "sentence",
@@ -246,20 +253,6 @@ def _graph(
         progress=progress,
     )
     return built.reason if isinstance(built, Refused) else built
-
-
-def _columns(vectors: NDArray[np.float32]) -> Columns:
-    rows = len(vectors)
-    return Columns(
-        vectors=vectors,
-        texts=Strings.of(f"Synthetic sentence {row}, as long as most." for row in range(rows)),
-        sources=Sources.of([f"made-up-{row}"] for row in range(rows)),
-        labels=np.zeros((rows, 14), np.int8),
-        attributes=np.zeros(rows, np.uint8),
-        section=np.ones(rows, np.uint8),
-        frequency=np.ones(rows, np.uint32),
-        cluster_size=np.ones(rows, np.uint32),
-    )
 
 
 def _by_text_tower(bundle: Bundle) -> str:

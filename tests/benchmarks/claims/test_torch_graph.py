@@ -16,7 +16,8 @@ from cxr_edge.export.precision import trace
 from cxr_edge.pipeline import locate
 
 
-def compare(path: Path, inputs: dict[str, np.ndarray], tolerance: float = 1e-5) -> None:
+def compared(path: Path, inputs: dict[str, np.ndarray], tolerance: float = 1e-5) -> set[str]:
+    """Names of the outputs, after each was found to be what ONNX Runtime gives."""
     engine = load_engine("cpu", path.read_bytes(), 1)
     expected = engine.run(inputs)
     engine.close()
@@ -24,13 +25,15 @@ def compare(path: Path, inputs: dict[str, np.ndarray], tolerance: float = 1e-5) 
     assert got.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_allclose(got[name], values, rtol=1e-4, atol=tolerance)
+    return set(got)
 
 
 def test_the_embedded_network() -> None:
     bundle = Bundle.load(locate("bundle", None))
     network = bundle.network("image")
     pixels = np.random.default_rng(0).standard_normal((1, 1, 128, 128), dtype=np.float32)
-    compare(bundle.directory / network.file, {network.inputs[0]: pixels})
+    names = compared(bundle.directory / network.file, {network.inputs[0]: pixels})
+    assert names == {"embedding", "probabilities"}
 
 
 @pytest.mark.parametrize("name", ["medclip-rn50", "cxr-repair-vit-b32", "resnet18-baseline"])
@@ -39,7 +42,7 @@ def test_networks_of_each_kind_at_reduced_width(name: str, tmp_path: Path) -> No
     path = tmp_path / "image.onnx"
     path.write_bytes(trace(image).model)
     samples = image.samples(1, np.random.default_rng(1))
-    compare(path, dict(zip(image.inputs, samples, strict=True)))
+    assert "embedding" in compared(path, dict(zip(image.inputs, samples, strict=True)))
 
 
 def whole(*numbers: int) -> np.ndarray:
@@ -106,7 +109,8 @@ def test_one_operation(name: str, tmp_path: Path) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     path = tmp_path / "one.onnx"
     onnx.save(model, path)
-    compare(path, {"x": np.random.default_rng(2).standard_normal(shape, dtype=np.float32)})
+    given = {"x": np.random.default_rng(2).standard_normal(shape, dtype=np.float32)}
+    assert compared(path, given) == {"y"}
 
 
 def test_an_unknown_operation_is_named(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def test_the_record_is_one_of_the_schema(record: dict) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
     schema = json.loads((ROOT / "docs" / "benchmark.schema.json").read_text())
     jsonschema.validate(record, schema)
+    assert record["schema"] == schema["properties"]["schema"]["const"]
 
 
 def test_every_engine_is_compared_and_timed(record: dict) -> None:

@@ -170,7 +170,7 @@ class SentenceIndex:
             text=self.texts[row],
             score=float(score),
             source=self.sources.first(row),
-            labels=tuple(int(value) for value in self.labels[row]),
+            labels=tuple(self.labels[row].tolist()),
             attributes=Attribute(int(self.attributes[row])),
             cluster_size=int(self.cluster_size[row]),
         )

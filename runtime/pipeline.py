@@ -6,13 +6,13 @@ with Pipeline.load() as pipeline:
 
 import os
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 
 import numpy as np
 
+from cxr_edge import __version__
 from cxr_edge.blas import one_blas_thread
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom import StudyReader
@@ -67,6 +67,7 @@ class Pipeline:
         self.method_name, self._method = method, wanted(parts)
         self._encoder = ImageEncoder(self.bundle, self.engine, self._image.beside)
         self._reader = reader
+        self._provenance = self._trace()
         self.warm_up()
 
     @classmethod
@@ -229,6 +230,10 @@ class Pipeline:
     @property
     def provenance(self) -> Mapping[str, object]:
         """What a reader needs to trace a draft to the exact parts that made it."""
+        return dict(self._provenance)
+
+    def _trace(self) -> Mapping[str, object]:
+        """The provenance of every draft: the parts are bound for the life of the pipeline."""
         index = self._index
         searched: dict[str, object] = {"index": None, "index_sha256": None}
         if index is not None:
@@ -241,7 +246,7 @@ class Pipeline:
                 else f"exact: {self.method_name} scores every row",
             }
         return {
-            "software": f"cxr-edge {version('cxr-edge')}",
+            "software": f"cxr-edge {__version__}",
             "bundle": self.bundle.name,
             "bundle_sha256": self.bundle.digest,
             "space": self.bundle.space,

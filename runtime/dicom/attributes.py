@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from cxr_edge.dicom.elements import Elements
 from cxr_edge.dicom.limits import Limits
 from cxr_edge.errors import StudyError
 
@@ -47,13 +47,13 @@ class PixelFormat:
         return self.rows * self.columns * self.bytes_per_pixel
 
 
-def check_sop_class(dataset: Dataset) -> str:
+def check_sop_class(elements: Elements) -> str:
     """Return the SOPClassUID of an accepted image.
 
     Raises:
         StudyError: It is something else than CR, DX for presentation or Secondary Capture.
     """
-    uid = str(dataset.get("SOPClassUID", "") or "").strip("\0 ")
+    uid = str(elements.get("SOPClassUID", "") or "").strip("\0 ")
     if uid in ACCEPTED_CLASSES:
         return uid
     expected = "a CR, DX for presentation or Secondary Capture chest image was expected"
@@ -66,14 +66,14 @@ def check_sop_class(dataset: Dataset) -> str:
     raise StudyError(f"the object is {known}; {expected}")
 
 
-def read_pixel_format(dataset: Dataset, limits: Limits) -> PixelFormat:
+def read_pixel_format(elements: Elements, limits: Limits) -> PixelFormat:
     """Read and check the Image Pixel attributes.
 
     Raises:
         StudyError: One is missing, inconsistent, past a limit, or describes an image that is not a
             single grey frame of square pixels.
     """
-    rows, columns = _integer(dataset, "Rows"), _integer(dataset, "Columns")
+    rows, columns = _integer(elements, "Rows"), _integer(elements, "Columns")
     smallest, largest = limits.min_side, limits.max_side
     if min(rows, columns) < smallest:
         raise StudyError(
@@ -85,30 +85,30 @@ def read_pixel_format(dataset: Dataset, limits: Limits) -> PixelFormat:
             f"the image states {rows} rows and {columns} columns; at most {largest} a side and "
             f"{limits.max_pixels // 1_000_000} million pixels are read"
         )
-    _check_grey_single_frame(dataset)
-    allocated, stored = _integer(dataset, "BitsAllocated"), _integer(dataset, "BitsStored")
+    _check_grey_single_frame(elements)
+    allocated, stored = _integer(elements, "BitsAllocated"), _integer(elements, "BitsStored")
     if allocated not in (8, 16):
         raise StudyError(f"BitsAllocated is {allocated}; 8 or 16 was expected")
-    high_bit = _integer(dataset, "HighBit", stored - 1)
+    high_bit = _integer(elements, "HighBit", stored - 1)
     if not 1 <= stored <= allocated or not stored - 1 <= high_bit < allocated:
         raise StudyError(
             f"BitsAllocated {allocated}, BitsStored {stored} and HighBit {high_bit} contradict "
             "each other; export the image again"
         )
-    representation = _integer(dataset, "PixelRepresentation", 0)
+    representation = _integer(elements, "PixelRepresentation", 0)
     if representation not in (0, 1):
         raise StudyError(f"PixelRepresentation is {representation}; 0 or 1 was expected")
-    _check_square_pixels(dataset)
-    shape = str(dataset.get("PresentationLUTShape", "") or "").strip().upper()
-    photometric = str(dataset.get("PhotometricInterpretation", "")).strip().upper()
+    _check_square_pixels(elements)
+    shape = str(elements.get("PresentationLUTShape", "") or "").strip().upper()
+    photometric = str(elements.get("PhotometricInterpretation", "")).strip().upper()
     # Both say the same thing; a MONOCHROME1 image that carries INVERSE is inverted once.
     inverted = photometric == "MONOCHROME1" or shape == "INVERSE"
     return PixelFormat(rows, columns, allocated, stored, high_bit, representation == 1, inverted)
 
 
-def _check_grey_single_frame(dataset: Dataset) -> None:
-    photometric = str(dataset.get("PhotometricInterpretation", "") or "").strip().upper()
-    samples = _integer(dataset, "SamplesPerPixel", 1)
+def _check_grey_single_frame(elements: Elements) -> None:
+    photometric = str(elements.get("PhotometricInterpretation", "") or "").strip().upper()
+    samples = _integer(elements, "SamplesPerPixel", 1)
     if samples != 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
         known = photometric in _PHOTOMETRICS
         kind = photometric if known else "not one of the standard's"
@@ -116,18 +116,18 @@ def _check_grey_single_frame(dataset: Dataset) -> None:
             f"the image is not grey (PhotometricInterpretation {kind}, {samples} samples a "
             "pixel); MONOCHROME1 or MONOCHROME2 with one sample was expected"
         )
-    frames = _integer(dataset, "NumberOfFrames", 1)
+    frames = _integer(elements, "NumberOfFrames", 1)
     if frames != 1:
         raise StudyError(f"the image has {frames} frames; a single frame was expected")
 
 
-def _check_square_pixels(dataset: Dataset) -> None:
+def _check_square_pixels(elements: Elements) -> None:
     """Refuse pixels that are not square: a network trained on square ones would see a chest of
     another shape. Spacings of zero or less, which some devices write, say nothing.
     """
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio"):
         try:
-            first, second = (float(value) for value in dataset.get(keyword) or ())
+            first, second = (float(value) for value in elements.get(keyword) or ())
         except (TypeError, ValueError):
             continue
         if first > 0 and second > 0 and abs(first / second - 1) > _ASPECT_TOLERANCE:
@@ -136,8 +136,8 @@ def _check_square_pixels(dataset: Dataset) -> None:
             )
 
 
-def _integer(dataset: Dataset, keyword: str, default: int | None = None) -> int:
-    value = dataset.get(keyword)
+def _integer(elements: Elements, keyword: str, default: int | None = None) -> int:
+    value = elements.get(keyword)
     if value is None or value == "":
         if default is None:
             raise StudyError(f"the header has no {keyword}; an image with it was expected")

@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from pydicom.dataset import Dataset
 
+from cxr_edge.dicom.elements import Elements
 from cxr_edge.errors import StudyError
 from cxr_edge.types import LookupTable, Window
 
@@ -33,11 +33,11 @@ class Grey:
     warnings: tuple[str, ...]
 
 
-def read_grey(dataset: Dataset, rows: int, columns: int) -> Grey:
+def read_grey(elements: Elements, rows: int, columns: int) -> Grey:
     """Read the grey attributes of one image.
 
     Args:
-        dataset: The header.
+        elements: The header.
         rows: Rows of the image.
         columns: Columns of the image.
 
@@ -45,9 +45,9 @@ def read_grey(dataset: Dataset, rows: int, columns: int) -> Grey:
         StudyError: The rescale slope is zero or not finite, or a lookup table is damaged.
     """
     notes: list[str] = []
-    modality = _read_table(dataset, "ModalityLUTSequence")
-    slope = _number(dataset, "RescaleSlope", 1.0)
-    intercept = _number(dataset, "RescaleIntercept", 0.0)
+    modality = _read_table(elements, "ModalityLUTSequence")
+    slope = _number(elements, "RescaleSlope", 1.0)
+    intercept = _number(elements, "RescaleIntercept", 0.0)
     if modality is None and (slope == 0 or not math.isfinite(slope * 65536 + intercept)):
         raise StudyError(
             "RescaleSlope is zero or not a finite number, which leaves no picture; "
@@ -57,20 +57,21 @@ def read_grey(dataset: Dataset, rows: int, columns: int) -> Grey:
         slope=slope,
         intercept=intercept,
         modality_lut=modality,
-        window=_read_window(dataset, notes),
-        voi_lut=_read_table(dataset, "VOILUTSequence"),
-        padding=_read_padding(dataset),
-        region=_read_region(dataset, rows, columns),
+        window=_read_window(elements, notes),
+        voi_lut=_read_table(elements, "VOILUTSequence"),
+        padding=_read_padding(elements),
+        region=_read_region(elements, rows, columns),
         warnings=tuple(notes),
     )
 
 
-def _read_window(dataset: Dataset, notes: list[str]) -> Window | None:
+def _read_window(elements: Elements, notes: list[str]) -> Window | None:
     """Return the first window, or None where there is none or it cannot be used."""
-    if _first(dataset, "WindowCenter") is None or _first(dataset, "WindowWidth") is None:
+    if _first(elements, "WindowCenter") is None or _first(elements, "WindowWidth") is None:
         return None
-    center, width = _number(dataset, "WindowCenter", math.nan), _number(dataset, "WindowWidth", 0.0)
-    function = str(_first(dataset, "VOILUTFunction") or "LINEAR").strip().upper()
+    center = _number(elements, "WindowCenter", math.nan)
+    width = _number(elements, "WindowWidth", 0.0)
+    function = str(_first(elements, "VOILUTFunction") or "LINEAR").strip().upper()
     least = 1.0 if function == "LINEAR" else 0.0
     usable = math.isfinite(center) and math.isfinite(width) and width >= least and width > 0
     if function not in _FUNCTIONS or not usable:
@@ -79,8 +80,8 @@ def _read_window(dataset: Dataset, notes: list[str]) -> Window | None:
     return Window(center, width, function)
 
 
-def _read_table(dataset: Dataset, keyword: str) -> LookupTable | None:
-    sequence = dataset.get(keyword)
+def _read_table(elements: Elements, keyword: str) -> LookupTable | None:
+    sequence = elements.get(keyword)
     if not sequence:
         return None
     try:
@@ -89,7 +90,7 @@ def _read_table(dataset: Dataset, keyword: str) -> LookupTable | None:
         raw = item.LUTData
         count = count % 65536 or 65536
         if isinstance(raw, bytes):
-            order = ">" if not dataset.original_encoding[1] else "<"
+            order = ">" if not elements.little_endian else "<"
             kind = "u1" if len(raw) in (count, count + count % 2) and bits <= 8 else order + "u2"
             values = np.frombuffer(raw, kind)[:count].astype(np.uint16)
         else:
@@ -106,20 +107,20 @@ def _read_table(dataset: Dataset, keyword: str) -> LookupTable | None:
     return LookupTable(first, values, bits)
 
 
-def _read_padding(dataset: Dataset) -> tuple[int, int] | None:
-    value = _first(dataset, "PixelPaddingValue")
+def _read_padding(elements: Elements) -> tuple[int, int] | None:
+    value = _first(elements, "PixelPaddingValue")
     if not isinstance(value, int):
         return None
-    other = _first(dataset, "PixelPaddingRangeLimit")
+    other = _first(elements, "PixelPaddingRangeLimit")
     limit = other if isinstance(other, int) else value
     return min(value, limit), max(value, limit)
 
 
-def _read_region(dataset: Dataset, rows: int, columns: int) -> tuple[int, int, int, int] | None:
+def _read_region(elements: Elements, rows: int, columns: int) -> tuple[int, int, int, int] | None:
     """Intersect shutter and collimator; None where there is neither or they are not believable."""
     top, bottom, left, right = 0, rows, 0, columns
     for prefix in ("Shutter", "Collimator"):
-        box = _border(dataset, prefix)
+        box = _border(elements, prefix)
         if box is not None:
             top, bottom = max(top, box[0]), min(bottom, box[1])
             left, right = max(left, box[2]), min(right, box[3])
@@ -130,20 +131,20 @@ def _read_region(dataset: Dataset, rows: int, columns: int) -> tuple[int, int, i
     return top, bottom, left, right
 
 
-def _border(dataset: Dataset, prefix: str) -> tuple[int, int, int, int] | None:
+def _border(elements: Elements, prefix: str) -> tuple[int, int, int, int] | None:
     """Return the half-open box of one border; DICOM counts rows and columns from 1."""
-    shapes = str(dataset.get(f"{prefix}Shape", "") or "").upper()
+    shapes = str(elements.get(f"{prefix}Shape", "") or "").upper()
     try:
         if "RECTANGULAR" in shapes:
             edges = ("UpperHorizontal", "LowerHorizontal", "LeftVertical", "RightVertical")
-            top, bottom, left, right = (int(dataset[f"{prefix}{edge}Edge"].value) for edge in edges)
+            top, bottom, left, right = (int(elements[f"{prefix}{edge}Edge"]) for edge in edges)
             return top, bottom - 1, left, right - 1
         if "CIRCULAR" in shapes:
-            row, column = (int(value) for value in dataset[f"CenterOfCircular{prefix}"].value)
-            radius = int(dataset[f"RadiusOfCircular{prefix}"].value)
+            row, column = (int(value) for value in elements[f"CenterOfCircular{prefix}"])
+            radius = int(elements[f"RadiusOfCircular{prefix}"])
             return row - radius, row + radius, column - radius, column + radius
         if "POLYGONAL" in shapes:
-            points = [int(value) for value in dataset[f"VerticesOfThePolygonal{prefix}"].value]
+            points = [int(value) for value in elements[f"VerticesOfThePolygonal{prefix}"]]
             down, across = points[0::2], points[1::2]
             return min(down), max(down) - 1, min(across), max(across) - 1
     except (KeyError, TypeError, ValueError):
@@ -151,15 +152,15 @@ def _border(dataset: Dataset, prefix: str) -> tuple[int, int, int, int] | None:
     return None
 
 
-def _first(dataset: Dataset, keyword: str) -> object:
-    value = dataset.get(keyword)
+def _first(elements: Elements, keyword: str) -> object:
+    value = elements.get(keyword)
     if isinstance(value, str | bytes) or not hasattr(value, "__len__"):
         return value if value != "" else None
     return value[0] if len(value) else None
 
 
-def _number(dataset: Dataset, keyword: str, default: float) -> float:
-    value = _first(dataset, keyword)
+def _number(elements: Elements, keyword: str, default: float) -> float:
+    value = _first(elements, keyword)
     if value is None:
         return default
     try:

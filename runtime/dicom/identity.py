@@ -5,8 +5,9 @@ import re
 import uuid
 from collections.abc import Mapping
 
-from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+
+from cxr_edge.dicom.elements import Elements
 
 KEYWORDS: tuple[str, ...] = (
     "SpecificCharacterSet",
@@ -33,9 +34,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(?:\.[0-9]+)*")
 
 
-def read_text(dataset: Dataset, keyword: str) -> str:
+def read_text(elements: Elements, keyword: str) -> str:
     """Return one attribute as text, values joined by a backslash, control characters removed."""
-    value = dataset.get(keyword)
+    value = elements.get(keyword)
     if value is None:
         return ""
     several = isinstance(value, MultiValue)
@@ -43,18 +44,18 @@ def read_text(dataset: Dataset, keyword: str) -> str:
     return _CONTROL.sub("", joined)
 
 
-def read_identity(dataset: Dataset) -> Mapping[str, str]:
+def read_identity(elements: Elements) -> Mapping[str, str]:
     """Return the attributes of ``KEYWORDS`` that are there and not empty.
 
     ``PatientName`` and ``ReferringPhysicianName`` keep their component groups.
     """
-    texts = {keyword: read_text(dataset, keyword) for keyword in KEYWORDS}
+    texts = {keyword: read_text(elements, keyword) for keyword in KEYWORDS}
     return {keyword: text for keyword, text in texts.items() if text}
 
 
-def read_uid(dataset: Dataset, keyword: str) -> str | None:
+def read_uid(elements: Elements, keyword: str) -> str | None:
     """Return a UID, or None where it is missing or not numbers with dots between them."""
-    text = read_text(dataset, keyword).strip()
+    text = read_text(elements, keyword).strip()
     return text if _UID.fullmatch(text) else None
 
 

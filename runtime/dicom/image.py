@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 
 from cxr_edge.dicom.attributes import (
     SECONDARY_CAPTURE,
@@ -13,6 +12,7 @@ from cxr_edge.dicom.attributes import (
     check_sop_class,
     read_pixel_format,
 )
+from cxr_edge.dicom.elements import Elements
 from cxr_edge.dicom.frontal import read_view
 from cxr_edge.dicom.grey import Grey, read_grey
 from cxr_edge.dicom.header import quiet_pydicom, read_header
@@ -62,7 +62,7 @@ def read_candidate(
                 return study, inspect_picture(study.image)
             header = candidate.header or read_header(stream, source.size, limits)
             with quiet_pydicom():
-                facts = _read_facts(header.dataset, limits)
+                facts = _read_facts(header.elements, limits)
             stored = read_stored(header, facts.layout, stream, source.size, worker)
     except StudyError:
         raise
@@ -71,11 +71,11 @@ def read_candidate(
     return _assemble(facts, stored, source.name, header.transfer_syntax_uid)
 
 
-def _read_facts(dataset: Dataset, limits: Limits) -> _Facts:
-    sop_class = check_sop_class(dataset)
-    layout = read_pixel_format(dataset, limits)
-    grey = read_grey(dataset, layout.rows, layout.columns)
-    notes = [*grey.warnings, *inspect_header(dataset)]
+def _read_facts(elements: Elements, limits: Limits) -> _Facts:
+    sop_class = check_sop_class(elements)
+    layout = read_pixel_format(elements, limits)
+    grey = read_grey(elements, layout.rows, layout.columns)
+    notes = [*grey.warnings, *inspect_header(elements)]
     if sop_class == SECONDARY_CAPTURE:
         notes.append(
             "The image is a Secondary Capture, not an original of the device; its grey values "
@@ -85,9 +85,9 @@ def _read_facts(dataset: Dataset, limits: Limits) -> _Facts:
         sop_class=sop_class,
         layout=layout,
         grey=grey,
-        view=read_view(dataset),
-        identity=read_identity(dataset),
-        uids={keyword: read_uid(dataset, keyword) for keyword in _UID_KEYWORDS},
+        view=read_view(elements),
+        identity=read_identity(elements),
+        uids={keyword: read_uid(elements, keyword) for keyword in _UID_KEYWORDS},
         notes=tuple(notes),
     )
 

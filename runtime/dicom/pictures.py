@@ -96,11 +96,10 @@ def _grey(image: NDArray[Any]) -> NDArray[np.generic]:
         return image
     if image.shape[2] in (1, 2):
         return np.ascontiguousarray(image[:, :, 0])
-    first = image[:, :, 0].astype(np.int32)
+    first, *others = (np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
     scale = 257 if image.itemsize == 2 else 1
-    if any(
-        int(np.abs(first - image[:, :, channel]).max()) > _COLOUR_TOLERANCE * scale
-        for channel in (1, 2)
-    ):
+    # The larger less the smaller: no wider type is needed for the difference.
+    apart = (np.maximum(first, other) - np.minimum(first, other) for other in others)
+    if any(int(difference.max()) > _COLOUR_TOLERANCE * scale for difference in apart):
         raise StudyError("the picture is in colour; a grey one was expected")
-    return np.ascontiguousarray(image[:, :, 1])
+    return others[0]

@@ -8,7 +8,7 @@ from cxr_edge.dicom.header import Header, NotDicomError, quiet_pydicom, read_hea
 from cxr_edge.dicom.identity import read_uid
 from cxr_edge.dicom.limits import Limits
 from cxr_edge.dicom.pictures import is_picture
-from cxr_edge.dicom.sources import Collection, Source
+from cxr_edge.dicom.sources import START, Collection, Source
 from cxr_edge.errors import StudyError
 
 
@@ -70,11 +70,15 @@ def _scan_source(source: Source, limits: Limits, keep: bool) -> Candidate:
     if source.size > limits.max_file_bytes:
         error = f"it is larger than {limits.max_file_bytes >> 20} MiB; refused"
         return Candidate(source, source.name, error=error)
+    picture = Candidate(source, source.name, picture=True)
+    if is_picture(source.start):
+        return picture
     try:
         with source.open() as stream:
-            if is_picture(stream.read(8)):
-                return Candidate(source, source.name, picture=True)
-            stream.seek(0)
+            if not source.start:
+                if is_picture(stream.read(START)):
+                    return picture
+                stream.seek(0)
             header = read_header(stream, source.size, limits)
     except NotDicomError:
         raise
@@ -84,17 +88,17 @@ def _scan_source(source: Source, limits: Limits, keep: bool) -> Candidate:
 
 
 def _describe(source: Source, header: Header, keep: bool) -> Candidate:
-    dataset, study_uid = header.dataset, source.name
+    elements, study_uid = header.elements, source.name
     with quiet_pydicom():
         try:
-            study_uid = read_uid(dataset, "StudyInstanceUID") or source.name
-            secondary = check_sop_class(dataset) == SECONDARY_CAPTURE
+            study_uid = read_uid(elements, "StudyInstanceUID") or source.name
+            secondary = check_sop_class(elements) == SECONDARY_CAPTURE
             return Candidate(
                 source,
                 study_uid,
-                hint=read_hint(dataset),
+                hint=read_hint(elements),
                 secondary=secondary,
-                sop_uid=read_uid(dataset, "SOPInstanceUID") or "",
+                sop_uid=read_uid(elements, "SOPInstanceUID") or "",
                 header=header if keep else None,
             )
         except StudyError as error:

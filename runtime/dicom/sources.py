@@ -16,6 +16,8 @@ from cxr_edge.dicom.limits import Limits
 from cxr_edge.errors import StudyError
 
 STANDARD_INPUT = "-"
+START = 8
+"""Bytes that tell a zip, a PNG and a JPEG from anything else."""
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
@@ -29,6 +31,8 @@ class Source:
     """Bytes."""
     path: Path | None = None
     data: bytes | None = None
+    start: bytes = b""
+    """Its first bytes, where somebody has read them already."""
     member: tuple[zipfile.ZipFile, zipfile.ZipInfo] | None = None
 
     @contextmanager
@@ -58,11 +62,6 @@ class Source:
             ) from None
         except OSError as error:
             raise StudyError(f"the file cannot be read ({error.strerror or error})") from None
-
-    def begins_with(self, count: int) -> bytes:
-        """Return the first ``count`` bytes."""
-        with self.open() as stream:
-            return stream.read(count)
 
 
 @dataclass(frozen=True)
@@ -114,11 +113,13 @@ def collect(
         return Collection(tuple(_walk(place, limits)), many=True)
     if not stat.S_ISREG(status.st_mode):
         raise StudyError("this is neither a file nor a folder; for a stream use '-'")
-    source = Source(str(place), status.st_size, path=place)
-    if source.begins_with(4).startswith(_ZIP_MARKS):
-        return _collect_zip(place, str(place), limits)
+    name = str(place)
+    with Source(name, status.st_size, path=place).open() as stream:
+        start = stream.read(START)
+    if start.startswith(_ZIP_MARKS):
+        return _collect_zip(place, name, limits)
     _check_size(status.st_size, limits)
-    return Collection((source,), many=False)
+    return Collection((Source(name, status.st_size, path=place, start=start),), many=False)
 
 
 def _check_size(size: int, limits: Limits) -> None:

@@ -80,4 +80,6 @@ def origin(hit: Hit) -> str:
 def printable(text: str) -> str:
     """``text`` on one line, without the control characters that terminals and parsers act on."""
     spaced = " ".join(text.split())
+    if spaced.isprintable():
+        return spaced
     return "".join(character for character in spaced if character.isprintable())

@@ -57,12 +57,7 @@ def _section(title: str, paragraphs: Sequence[str], bullet: str = "") -> Iterato
     yield ""
     yield title
     for paragraph in filled:
-        yield from textwrap.wrap(
-            paragraph,
-            WIDTH,
-            initial_indent=f"  {bullet}",
-            subsequent_indent=" " * (2 + len(bullet)),
-        )
+        yield from wrapped(paragraph, f"  {bullet}", " " * (2 + len(bullet)))
 
 
 def _evidence(report: Report) -> Iterator[str]:
@@ -72,15 +67,26 @@ def _evidence(report: Report) -> Iterator[str]:
     yield "EVIDENCE"
     named = zip(report.sentences, sections(report), strict=True)
     for number, (hit, section) in enumerate(named, start=1):
-        yield from textwrap.wrap(
-            printable(hit.text), WIDTH, initial_indent=f"{number:4d}  ", subsequent_indent=_INDENT
-        )
-        yield from _indented(f"{section}; score {hit.score:.4f}; {origin(hit)}")
-        yield from _indented(f"labels: {labels_in_words(hit)}")
+        yield from wrapped(printable(hit.text), f"{number:4d}  ", _INDENT)
+        yield from wrapped(f"{section}; score {hit.score:.4f}; {origin(hit)}", _INDENT, _INDENT)
+        yield from wrapped(f"labels: {labels_in_words(hit)}", _INDENT, _INDENT)
 
 
-def _indented(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+def wrapped(text: str, first: str, rest: str) -> list[str]:
+    """``text`` in lines of at most ``WIDTH`` columns, as ``textwrap.wrap`` breaks it.
+
+    Most of a report's paragraphs fit on one line, and finding where words may be broken takes most
+    of the time of a report; so only what does not fit is taken apart.
+
+    Args:
+        text: without control characters, as ``printable`` leaves it.
+        first: what the first line begins with.
+        rest: what every other line begins with.
+    """
+    if len(first) + len(text) > WIDTH:
+        return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest)
+    line = text.rstrip()
+    return [first + line] if line else []
 
 
 def _observations(report: Report) -> Iterator[str]:

@@ -99,3 +99,21 @@ def test_nih_pngs(reader, shared_data):
     np.testing.assert_array_equal(
         reader.read(path).image.stored, np.asarray(Image.open(path).convert("L"))
     )
+
+
+@pytest.mark.parametrize(("mode", "step"), [(np.uint8, 1), (np.uint16, 257)])
+def test_how_far_the_channels_of_a_grey_picture_may_be_apart(mode, step):
+    from cxr_edge.dicom.pictures import _grey
+
+    grey = (np.arange(256 * 256).reshape(256, 256) % 256).astype(mode) * mode(step)
+    for channel, off in ((0, 8), (0, 9), (2, 8), (2, 9)):
+        image = np.stack([grey] * 3, axis=2)
+        edge = image[5, 100:140, channel]
+        edge += mode(off * step)
+        apart = np.abs(image.astype(int)[..., :1] - image.astype(int)[..., 1:]).max()
+        assert apart == off * step
+        if off <= 8:
+            assert np.array_equal(_grey(image), image[:, :, 1])
+        else:
+            with pytest.raises(StudyError, match="colour"):
+                _grey(image)

@@ -3,16 +3,21 @@
 import dataclasses
 import json
 import math
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
 from cxr_edge.labels import OBSERVATIONS
 from cxr_edge.types import DISCLAIMER, Report, StudyFailure
 from cxr_edge.writers import WRITERS, get_writer
+from cxr_edge.writers.evidence import printable
 from cxr_edge.writers.json_report import failure_line, line
+from cxr_edge.writers.text import wrapped
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "report.schema.json"
 
@@ -125,3 +130,23 @@ def test_section_of_a_short_sentence_that_a_long_one_contains(report: Report):
     )
     sections = [sentence["section"] for sentence in json.loads(line(both))["sentences"]]
     assert sections == ["findings", "impression"]
+
+
+@given(st.text(), st.sampled_from(["  ", "  - ", "   1  ", " " * 6]))
+@example("word " * 30, "  ")
+@example("x" * 98, "  ")
+@example("x" * 99, "  ")
+@example("\x00 leads and trails \x00", "  ")
+def test_lines_break_where_textwrap_breaks_them(text, first):
+    clean = printable(text)
+    rest = " " * len(first)
+    assert wrapped(clean, first, rest) == textwrap.wrap(
+        clean, 100, initial_indent=first, subsequent_indent=rest
+    )
+
+
+@given(st.text())
+def test_printable_text_holds_no_control_character(text):
+    kept = "".join(character for character in " ".join(text.split()) if character.isprintable())
+    assert printable(text) == kept
+    assert kept.isprintable()

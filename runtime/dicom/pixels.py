@@ -4,6 +4,8 @@ Sizes are compared before anything is decoded: the header's against the length o
 data, and against what a compressed stream says of itself.
 """
 
+import io
+import sys
 from typing import IO
 
 import numpy as np
@@ -17,6 +19,9 @@ from cxr_edge.dicom.rle import decode_rle
 from cxr_edge.dicom.syntaxes import EXPLICIT_BIG, SYNTAXES
 from cxr_edge.dicom.worker import DecodeWorker
 from cxr_edge.errors import StudyError
+from cxr_edge.preprocess.native import kernels, threads_for
+
+_CUT_OFF = "the pixel data is cut off; send the file again"
 
 
 def read_stored(
@@ -45,7 +50,9 @@ def read_stored(
             "Explicit VR Little Endian, RLE, JPEG, JPEG-LS, JPEG 2000 or HTJ2K"
         )
     if syntax.codec == "native":
-        return _finish(_read_native(header, layout, stream, size), layout)
+        _check_length(header, layout, size)
+        image = _read_in_place(header, layout, stream)
+        return image if image is not None else _finish(_read(header, layout, stream), layout)
     if header.pixel_length is not None:
         raise StudyError(
             f"the transfer syntax is {syntax.name} but the pixel data is not encapsulated; "
@@ -60,9 +67,7 @@ def read_stored(
     return _decode(syntax.codec, frame, layout, worker)
 
 
-def _read_native(
-    header: Header, layout: PixelFormat, stream: IO[bytes], size: int
-) -> NDArray[np.generic]:
+def _check_length(header: Header, layout: PixelFormat, size: int) -> None:
     expected, stated = layout.frame_bytes, header.pixel_length
     if stated is None:
         raise StudyError("native pixel data has no length; export the image again")
@@ -78,16 +83,47 @@ def _read_native(
             f"the pixel data is {stated} bytes long where {layout.rows} rows and "
             f"{layout.columns} columns of {layout.bits_allocated} bits need {expected}"
         )
-    order = ">" if header.transfer_syntax_uid == EXPLICIT_BIG else "<"
-    kind = f"{order}u{layout.bytes_per_pixel}"
+
+
+def _read_in_place(
+    header: Header, layout: PixelFormat, stream: IO[bytes]
+) -> NDArray[np.generic] | None:
+    """Read a plain file piece by piece on several processors, each piece finished in the cache.
+
+    Returns:
+        What ``_finish`` makes of ``_read``, or None where that is the way: other streams than
+        files, no extension, and signed values of 8 bits, which become 16.
+    """
+    native = kernels()
+    plain = isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO)
+    narrow = layout.bytes_per_pixel == 1
+    if native is None or not plain or header.inflated is not None or (narrow and layout.signed):
+        return None
+    kind = np.uint8 if narrow else np.int16 if layout.signed else np.uint16
     image: NDArray[np.generic] = np.empty((layout.rows, layout.columns), kind)
+    order = "big" if header.transfer_syntax_uid == EXPLICIT_BIG else "little"
+    shift = layout.high_bit + 1 - layout.bits_stored
+    form = (int(order != sys.byteorder and not narrow), shift, layout.bits_stored)
+    threads = threads_for(image.size)
+    if native.read(stream.fileno(), header.pixel_offset, image, form, threads) != image.nbytes:
+        raise StudyError(_CUT_OFF)
+    return image
+
+
+def _read(header: Header, layout: PixelFormat, stream: IO[bytes]) -> NDArray[np.generic]:
+    """Read the values as they lie there, in this machine's byte order."""
+    order = ">" if header.transfer_syntax_uid == EXPLICIT_BIG else "<"
+    image: NDArray[np.generic] = np.empty(
+        (layout.rows, layout.columns), f"{order}u{layout.bytes_per_pixel}"
+    )
     target = image.reshape(-1).view(np.uint8).data
     if header.inflated is not None:
-        target[:] = header.inflated[header.pixel_offset : header.pixel_offset + expected]
+        stop = header.pixel_offset + layout.frame_bytes
+        target[:] = header.inflated[header.pixel_offset : stop]
         return image
     stream.seek(header.pixel_offset)
-    if _fill(stream, target) != expected:
-        raise StudyError("the pixel data is cut off; send the file again")
+    if _fill(stream, target) != layout.frame_bytes:
+        raise StudyError(_CUT_OFF)
     if order == ">":
         image = image.byteswap(inplace=True).view("<u2" if layout.bytes_per_pixel == 2 else "u1")
     return image

@@ -13,12 +13,12 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 
+from cxr_edge.dicom.elements import Elements
 from cxr_edge.dicom.identity import read_text
 from cxr_edge.errors import StudyError
+from cxr_edge.preprocess.fused import tone_and_resize
 from cxr_edge.preprocess.resample import Kernel
-from cxr_edge.preprocess.run import tone_and_resize
 from cxr_edge.preprocess.tone import make_tone
 from cxr_edge.types import SourceImage
 
@@ -56,17 +56,17 @@ class Verdict:
     warnings: tuple[str, ...]
 
 
-def inspect_header(dataset: Dataset) -> tuple[str, ...]:
+def inspect_header(elements: Elements) -> tuple[str, ...]:
     """Return warnings drawn from the header alone; they never repeat its values."""
     notes: list[str] = []
-    if read_text(dataset, "BurnedInAnnotation").strip().upper() == "YES":
+    if read_text(elements, "BurnedInAnnotation").strip().upper() == "YES":
         notes.append("The header says that text is burnt into the image; it may identify someone.")
-    words = " ".join(read_text(dataset, keyword) for keyword in _DESCRIPTIONS).upper()
-    part = read_text(dataset, "BodyPartExamined").strip().upper()
+    words = " ".join(read_text(elements, keyword) for keyword in _DESCRIPTIONS).upper()
+    part = read_text(elements, "BodyPartExamined").strip().upper()
     named = bool(part) and not _CHEST_WORDS.search(part)
     if named or (_OTHER_WORDS.search(words) and not _CHEST_WORDS.search(words)):
         notes.append("The header names another body part than the chest.")
-    species = read_text(dataset, "PatientSpeciesDescription").upper()
+    species = read_text(elements, "PatientSpeciesDescription").upper()
     if _ANIMAL_WORDS.search(words) or (species and "HOMO" not in species):
         notes.append("The header speaks of an animal; the model knows people only.")
     return tuple(notes)

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_edge.preprocess.fused import tone_and_resize
 from cxr_edge.preprocess.resample import Kernel
-from cxr_edge.preprocess.run import tone_and_resize
 from cxr_edge.preprocess.tone import make_tone
 from cxr_edge.types import SourceImage
 

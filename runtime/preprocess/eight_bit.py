@@ -4,21 +4,24 @@ Networks of the literature were trained on 8-bit files. Pillow rounds to a grey 
 its two passes (columns first) and holds its weights as multiples of 2**-22; products of these and
 grey levels are whole multiples of 2**-22 below 2**53, so float64 sums them without error and in any
 order. OpenCV's area resize rounds once, at the end: a sum of whole pixels times a float32, with a
-routine of its own for exactly half the size.
+routine of its own for exactly half the size. Where pixels are cut, coverage is counted in whole
+units too, so that a tie is a tie.
 """
 
 from functools import lru_cache
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_edge.preprocess.resample import Kernel, area_weights, pillow_weights
+from cxr_edge.preprocess.resample import Kernel, area_weights, pillow_weights, trim
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _UNIT = float(1 << 22)
 _ROWS, _COLUMNS = 128, 16
+LEVEL_LANES = 16
 
 
 def resize_eight_bit(picture: Float32, height: int, width: int, kernel: Kernel) -> Float32:
@@ -51,10 +54,20 @@ def _levels(picture: Float32) -> Float64:
 
 
 def _averaged(picture: Float32, height: int, width: int, kernel: Kernel) -> Float64:
-    """Resize by area, rounded as OpenCV rounds."""
     rows, columns = picture.shape
-    sums = _pass(_weigh_columns(picture, width, kernel), height, kernel)
-    pixels = (rows / height) * (columns / width)
+    return round_mean(_pass(_weigh_columns(picture, width, kernel), height, kernel), rows, columns)
+
+
+def round_mean(sums: Float64, rows: int, columns: int) -> Float64:
+    """Divide exact sums of covered pixels, rounded as OpenCV rounds.
+
+    Args:
+        sums: (height, width), in the units of ``area_weights`` for both axes.
+        rows: of the picture that was averaged.
+        columns: of it.
+    """
+    height, width = sums.shape
+    pixels = (rows // gcd(rows, height)) * (columns // gcd(columns, width))
     if (rows, columns) == (2 * height, 2 * width):
         return _halves_up(sums / pixels)
     if rows % height == 0 and columns % width == 0:
@@ -110,14 +123,22 @@ def _pass(levels: Float64, target: int, kernel: Kernel) -> Float64:
 @lru_cache(maxsize=32)
 def _taps(source: int, target: int, kernel: Kernel) -> tuple[tuple[int, Float64], ...]:
     """Return, for every output pixel, its first input pixel and the weights from there on."""
+    first, size, whole = whole_taps(source, target, kernel)
+    matrix = whole / (1.0 if kernel.name == "area" else _UNIT)
+    bounds = enumerate(zip(first, size, strict=True))
+    return tuple((int(start), matrix[row, :count]) for row, (start, count) in bounds)
+
+
+@lru_cache(maxsize=32)
+def whole_taps(
+    source: int, target: int, kernel: Kernel
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Return first input pixels, numbers of them and weights, whole multiples of 2**-22 (area: of
+    the unit of ``area_weights``), int64 (target, width).
+    """
     if kernel.name == "area":
-        matrix = area_weights(source, target)
-    else:
-        matrix = pillow_weights(source, target, kernel.name)
-        matrix /= matrix.sum(axis=1, keepdims=True)
-        matrix = np.trunc(matrix * _UNIT + np.copysign(0.5, matrix)) / _UNIT
-    used = matrix != 0.0
-    first = used.argmax(axis=1)
-    last = source - used[:, ::-1].argmax(axis=1)
-    bounds = enumerate(zip(first, last, strict=True))
-    return tuple((int(start), matrix[row, start:stop].copy()) for row, (start, stop) in bounds)
+        return trim(*area_weights(source, target), LEVEL_LANES)
+    first, matrix = pillow_weights(source, target, kernel.name)
+    matrix /= matrix.sum(axis=1, keepdims=True)
+    whole = np.trunc(matrix * _UNIT + np.copysign(0.5, matrix)).astype(np.int64)
+    return trim(first, whole, LEVEL_LANES)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cxr_edge.errors import StudyError
 from cxr_edge.preprocess.eight_bit import resize_eight_bit
+from cxr_edge.preprocess.fused import levels_and_resize, pad, tone_and_resize
 from cxr_edge.preprocess.recipe import (
     Crop,
     Normalise,
@@ -19,8 +20,8 @@ from cxr_edge.preprocess.recipe import (
     Standardise,
     Step,
 )
-from cxr_edge.preprocess.resample import Kernel, resize, resize_columns, resize_rows
-from cxr_edge.preprocess.tone import Tone, make_tone
+from cxr_edge.preprocess.resample import Kernel, resize
+from cxr_edge.preprocess.tone import make_tone
 from cxr_edge.types import SourceImage
 
 Float32 = NDArray[np.float32]
@@ -47,15 +48,24 @@ def apply(recipe: Recipe, image: SourceImage) -> Float32:
     masked = any(isinstance(step, Standardise) for step in steps)
     mask = _valid_mask(image) if masked else None
     first = steps[0] if steps else None
+    fill = first.fill if isinstance(first, Pad) else None
+    second = first if fill is None or len(steps) < 2 else steps[1]
     if recipe.fast and isinstance(first, Resize) and not first.eight_bit:
         steps = steps[1:]
         height, width = target_size(first, *image.stored.shape)
         picture = tone_and_resize(image.stored, tone, height, width, _kernel(first))
         mask = mask if mask is None else resize(mask, height, width, _kernel(first))
+    elif isinstance(second, Resize) and second.eight_bit and not masked:
+        steps = steps[1:] if fill is None else steps[2:]
+        rows, columns = image.stored.shape
+        if fill is not None:
+            rows = columns = max(rows, columns)
+        height, width = target_size(second, rows, columns)
+        picture = levels_and_resize(image.stored, tone, fill, height, width, _kernel(second))
     else:
         picture = tone.apply(image.stored)
     for step in steps:
-        if isinstance(step, Pad) and mask is None:
+        if masked and isinstance(step, Pad) and mask is None:
             mask = np.ones(picture.shape[-2:], np.float32)
         picture = apply_step(step, picture, mask)
         if mask is not None and isinstance(step, Resize | Crop):
@@ -64,30 +74,6 @@ def apply(recipe: Recipe, image: SourceImage) -> Float32:
             mask = apply_step(Pad(0.0), mask, None)
     channels = picture if picture.ndim == 3 else picture[None]
     return np.ascontiguousarray(channels[None], np.float32)
-
-
-def tone_and_resize(
-    stored: NDArray[np.generic], tone: Tone, height: int, width: int, kernel: Kernel
-) -> Float32:
-    """Tone and resize in one pass over the stored values, a few rows at a time.
-
-    Clipping and tables come before the weights, so the result is that of toning the whole picture
-    first; only the linear part waits until the picture is small.
-
-    Returns:
-        float32 (height, width), 0..1 (bicubic and lanczos may overshoot).
-    """
-    rows, columns = stored.shape
-    buffer: Float32 = np.empty((0, columns), np.float32)
-
-    def read(first: int, last: int) -> Float32:
-        nonlocal buffer
-        if len(buffer) < last - first:
-            buffer = np.empty((last - first, columns), np.float32)
-        return tone.clip(stored[first:last], buffer)
-
-    tall = resize_rows(read, rows, columns, height, kernel)
-    return tone.finish(resize_columns(tall, width, kernel))
 
 
 def target_size(step: Resize, height: int, width: int) -> tuple[int, int]:
@@ -131,7 +117,7 @@ def apply_step(step: Step, picture: Float32, mask: Float32 | None) -> Float32:
                 return change(picture, *size, _kernel(step))
             return np.stack([change(plane, *size, _kernel(step)) for plane in picture])
         case Pad(fill):
-            return _pad(picture, fill)
+            return pad(picture, fill)
         case Crop():
             return _crop(picture, step)
         case Quantise(rounding):
@@ -148,15 +134,6 @@ def apply_step(step: Step, picture: Float32, mask: Float32 | None) -> Float32:
             return _standardise(picture, mask, epsilon)
         case Repeat(channels):
             return np.repeat(picture if picture.ndim == 3 else picture[None], channels, axis=0)
-
-
-def _pad(picture: Float32, fill: float) -> Float32:
-    height, width = picture.shape[-2:]
-    side = max(height, width)
-    top, left = (side - height) // 2, (side - width) // 2
-    padded = np.full((*picture.shape[:-2], side, side), fill, np.float32)
-    padded[..., top : top + height, left : left + width] = picture
-    return padded
 
 
 def _crop(picture: Float32, step: Crop) -> Float32:

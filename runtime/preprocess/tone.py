@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.errors import StudyError
+from cxr_edge.preprocess.statistics import WHOLE_NUMBERS, count_codes, value_range
 from cxr_edge.types import LookupTable, SourceImage, Window
 
 Float32 = NDArray[np.float32]
@@ -38,6 +39,20 @@ class Tone:
     def apply(self, stored: NDArray[np.generic]) -> Float32:
         """Return float32 of the same shape, 0..1."""
         return self.finish(self.clip(stored))
+
+    def bounds(self, dtype: np.dtype[np.generic]) -> tuple[float, float] | None:
+        """Return where stored values of a type are clipped, within what the type can hold.
+
+        None where the type is not one of whole numbers in this machine's byte order, or where all
+        of its values lie on one side of the line.
+        """
+        if dtype not in WHOLE_NUMBERS:
+            return None
+        limits = np.iinfo(dtype)  # type: ignore[type-var]
+        if self.table is not None or not self.clips:
+            return float(limits.min), float(limits.max)
+        low, high = max(self.low, float(limits.min)), min(self.high, float(limits.max))
+        return (low, high) if low <= high else None
 
     def clip(self, stored: NDArray[np.generic], buffer: Float32 | None = None) -> Float32:
         """Do the part of the map that is not linear, and so must come before a resize.
@@ -111,7 +126,7 @@ def make_tone(stage: str, image: SourceImage) -> Tone:
     if tone is None:
         return Tone(table=_black_padding(_voi_table(stage, image), image))
     if image.padding is not None and not _padding_is_black(tone, image.padding):
-        codes = _codes(image.stored)
+        codes = all_codes(image.stored.dtype)
         return Tone(table=_black_padding(tone.apply(codes[None])[0], image))
     return tone
 
@@ -125,15 +140,8 @@ def valid_histogram(image: SourceImage) -> tuple[Float64, NDArray[np.int64]]:
     Raises:
         StudyError: No pixel is valid.
     """
-    stored = image.stored
-    if image.region is not None:
-        top, bottom, left, right = image.region
-        stored = stored[top:bottom, left:right]
-    codes = _codes(image.stored).astype(np.float64)
-    counts = np.zeros(len(codes), np.int64)
-    for start in range(0, len(stored), 256):
-        block = np.ascontiguousarray(stored[start : start + 256]).view(f"u{stored.itemsize}")
-        counts += np.bincount(block.ravel(), minlength=len(codes))
+    codes = all_codes(image.stored.dtype).astype(np.float64)
+    counts = count_codes(image.stored, image.region)
     if image.padding is not None:
         counts[(codes >= image.padding[0]) & (codes <= image.padding[1])] = 0
     if not counts.any():
@@ -141,20 +149,16 @@ def valid_histogram(image: SourceImage) -> tuple[Float64, NDArray[np.int64]]:
     return codes, counts
 
 
-def _codes(stored: NDArray[np.generic]) -> NDArray[np.generic]:
+def all_codes(dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
     """Return every stored value there can be, in the order of its unsigned code."""
-    unsigned = np.arange(1 << 8 * stored.itemsize, dtype=f"u{stored.itemsize}")
-    return unsigned.view(stored.dtype)
+    unsigned = np.arange(1 << 8 * dtype.itemsize, dtype=f"u{dtype.itemsize}")
+    return unsigned.view(dtype)
 
 
 def _range(image: SourceImage) -> tuple[float, float]:
     """Return the least and the largest valid stored value."""
     if image.padding is None:
-        stored = image.stored
-        if image.region is not None:
-            top, bottom, left, right = image.region
-            stored = stored[top:bottom, left:right]
-        low, high = float(stored.min()), float(stored.max())
+        low, high = value_range(image.stored, image.region)
     else:
         codes, counts = valid_histogram(image)
         present = codes[counts > 0]
@@ -201,14 +205,14 @@ def _padding_is_black(tone: Tone, padding: tuple[int, int]) -> bool:
 
 def _black_padding(table: Float32, image: SourceImage) -> Float32:
     if image.padding is not None:
-        codes = _codes(image.stored).astype(np.int64)
+        codes = all_codes(image.stored.dtype).astype(np.int64)
         table[(codes >= image.padding[0]) & (codes <= image.padding[1])] = 0.0
     return table
 
 
 def _modality(image: SourceImage) -> Float64:
     """Return the output of the modality stage for every code."""
-    codes = _codes(image.stored).astype(np.float64)
+    codes = all_codes(image.stored.dtype).astype(np.float64)
     if image.modality_lut is not None:
         return _look_up(image.modality_lut, codes)
     return codes * image.slope + image.intercept

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         OutputError: if any step fails, or ``path`` is a device, a pipe, a folder or a link, which a
             rename would put a plain file in the place of; nothing is left behind.
     """
-    if path.is_symlink() or (path.exists() and not path.is_file()):
+    if _in_the_way(path):
         raise OutputError(f"cannot write {path}: it is there and is no plain file; name a file")
     try:
         replace_file(path, data)
@@ -27,6 +28,14 @@ def write_atomically(path: Path, data: bytes) -> None:
             f"cannot write {path}: {error.strerror or error}; "
             "choose a folder that exists and that you may write to"
         ) from error
+
+
+def _in_the_way(path: Path) -> bool:
+    """Whether something other than a plain file is there; a link counts as itself."""
+    try:
+        return not stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):  # writing says what is wrong with the name
+        return False
 
 
 def replace_file(path: Path, data: bytes) -> None:

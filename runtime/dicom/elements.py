@@ -5,7 +5,6 @@ times. pydicom's ``Dataset.get`` makes an attribute error of each absent one and
 ``DataElement`` of each that is there; here the value alone is made, by pydicom's own converter.
 """
 
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -35,6 +34,7 @@ class Elements:
     def __init__(self, dataset: Dataset) -> None:
         """Keep a data set; nothing is converted yet."""
         self._dataset = dataset
+        self._tags = dataset.keys()
         self._charset = dataset.original_character_set
         self._values: dict[str, Any] = {}
 
@@ -45,7 +45,7 @@ class Elements:
 
     def __contains__(self, keyword: str) -> bool:
         """Say whether the attribute is there, with or without a value."""
-        return _tag(keyword) in self._dataset
+        return _tag(keyword) in self._tags
 
     def __getitem__(self, keyword: str) -> Any:  # noqa: ANN401
         """Return a value.
@@ -67,14 +67,16 @@ class Elements:
 
     def _convert(self, keyword: str) -> Any:  # noqa: ANN401
         tag = _tag(keyword)
-        if tag not in self._dataset:
+        if tag not in self._tags:
             return _ABSENT
         raw = self._dataset.get_item(tag)
         if isinstance(raw, RawDataElement) and raw.value is not None and self._charset:
             kind = raw.VR or dictionary_VR(tag)
             if kind in _PLAIN:
-                with suppress(Exception):  # what is damaged is left to pydicom's own ways
+                try:
                     return convert_value(kind, raw, self._charset)
+                except Exception:  # what is damaged is left to pydicom's own ways
+                    return self._dataset.get(keyword, _ABSENT)
         return self._dataset.get(keyword, _ABSENT)
 
 

@@ -9,7 +9,7 @@ import contextlib
 import importlib.util
 import json
 import os
-import selectors
+import select
 import subprocess
 import sys
 import tempfile
@@ -78,6 +78,7 @@ class DecodeWorker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             pass_fds=(self._descriptor,),
+            bufsize=0,
             env={**os.environ, **dict.fromkeys(_THREAD_VARIABLES, "1")},
         )
         self._ready = False
@@ -153,7 +154,6 @@ class DecodeWorker:
         assert process.stdin is not None
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
-            process.stdin.flush()
         except OSError:
             raise _WorkerLost(self._ending()) from None
         return self._receive(self._limits.worker_timeout_seconds)
@@ -163,16 +163,16 @@ class DecodeWorker:
         assert stdout is not None
         deadline = time.monotonic() + seconds
         received = b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
-            while not received.endswith(b"\n"):
-                left = deadline - time.monotonic()
-                if left <= 0 or not selector.select(left):
-                    raise _WorkerLost(f"it took longer than {seconds:.0f} s")
-                part = os.read(stdout.fileno(), 1 << 16)
-                if not part:
-                    raise _WorkerLost(self._ending())
-                received += part
+        waiting = select.poll()
+        waiting.register(stdout, select.POLLIN)
+        while not received.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not waiting.poll(left * 1e3):
+                raise _WorkerLost(f"it took longer than {seconds:.0f} s")
+            part = os.read(stdout.fileno(), 1 << 16)
+            if not part:
+                raise _WorkerLost(self._ending())
+            received += part
         reply: dict[str, Any] = json.loads(received)
         return reply
 

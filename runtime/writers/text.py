@@ -73,20 +73,26 @@ def _evidence(report: Report) -> Iterator[str]:
 
 
 def wrapped(text: str, first: str, rest: str) -> list[str]:
-    """``text`` in lines of at most ``WIDTH`` columns, as ``textwrap.wrap`` breaks it.
+    """``text`` in lines of at most ``WIDTH`` columns, broken where ``textwrap.wrap`` breaks it.
 
-    Most of a report's paragraphs fit on one line, and finding where words may be broken takes most
-    of the time of a report; so only what does not fit is taken apart.
+    That one looks at every word of a report and so takes most of the time of writing it. Where
+    there is no hyphen, at which a word may be broken, and no word too long for a line, it comes to
+    cutting at the last blank that fits.
 
     Args:
         text: without control characters, as ``printable`` leaves it.
         first: what the first line begins with.
         rest: what every other line begins with.
     """
-    if len(first) + len(text) > WIDTH:
-        return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest)
-    line = text.rstrip()
-    return [first + line] if line else []
+    lines, left, indent = [], text, first
+    while len(indent) + len(left) > WIDTH:
+        cut = left.rfind(" ", 1, WIDTH - len(indent) + 1)
+        if cut < 0 or "-" in text or "  " in text:
+            return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest)
+        lines.append(indent + left[:cut])
+        left, indent = left[cut + 1 :], rest
+    last = left.rstrip()
+    return [*lines, indent + last] if last else lines
 
 
 def _observations(report: Report) -> Iterator[str]:

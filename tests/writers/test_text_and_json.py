@@ -132,10 +132,18 @@ def test_section_of_a_short_sentence_that_a_long_one_contains(report: Report):
     assert sections == ["findings", "impression"]
 
 
-@given(st.text(), st.sampled_from(["  ", "  - ", "   1  ", " " * 6]))
+WORDS = st.text("abc -.\x00\u00a0", max_size=400)
+
+
+@given(st.text() | WORDS, st.sampled_from(["  ", "  - ", "   1  ", " " * 6]))
 @example("word " * 30, "  ")
 @example("x" * 98, "  ")
 @example("x" * 99, "  ")
+@example("x" * 98 + " y", "  ")
+@example("x" * 97 + " y", "  ")
+@example(" " + "x" * 98, "  ")
+@example("y " + "x" * 120, "  ")
+@example("y" * 60 + " left-sided " + "z" * 40, "  ")
 @example("\x00 leads and trails \x00", "  ")
 def test_lines_break_where_textwrap_breaks_them(text, first):
     clean = printable(text)

@@ -1,5 +1,6 @@
 """A bundle of published size with made-up weights: only its speed means anything."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from cxr_edge.export.spec import ExportSpec
 
 RECIPES = ("published", "window")
+MADE_UP = "made-up:"
+"""Before the name of an architecture, where a bundle could stand."""
+WRITERS = ("dcrrg-decoder", "liu2019")
+"""Architectures that write reports."""
+_SPECIAL = ("<pad>", "<s>", "<unk>", "</s>")
+"""The ids before the words."""
+_NEVER = -100.0
 
 
 def made_up_bundle(
@@ -65,6 +73,50 @@ def made_up_bundle(
         precision=cast("Precision", precision),
         calibration=pictures,
         force=True,
+    )
+
+
+def made_up_writer(architecture: str, folder: Path, *, recipe: str = "published") -> Bundle:
+    """Export an architecture that writes reports, with weights and words that are made up.
+
+    What ends a text is never chosen, so that a draft has the longest allowed length: how often a
+    trained network ends earlier cannot be made up.
+
+    Args:
+        architecture: one of ``WRITERS``.
+        folder: for checkpoint and bundle.
+        recipe: as in ``made_up_bundle``.
+    """
+    from safetensors.numpy import load_file, save_file
+
+    from cxr_edge.benchmarks.parts.exports import made_up_checkpoint, shapes_of
+    from cxr_edge.export.exporter import export_bundle
+    from cxr_edge.export.registry import spec_builder
+
+    place = folder / "writer"
+    place.mkdir()
+    checkpoint = made_up_checkpoint(shapes_of(architecture), place)
+    tensors, end = load_file(checkpoint), _SPECIAL.index("</s>")
+    if architecture == "liu2019":
+        tensors["stop_dense.bias"][:] = _NEVER
+        # Its words have no bias; of thousands of logits around zero, zero is not the largest.
+        tensors["word_dense.weight"][end] = 0
+    else:
+        tensors["head.bias"][end] = _NEVER
+    save_file(tensors, checkpoint)
+    count = len(tensors["embeddings.weight" if architecture == "liu2019" else "embedding.weight"])
+    words = place / "words.json"
+    listed = [*_SPECIAL, *(f"word{number}" for number in range(len(_SPECIAL), count))]
+    words.write_text(json.dumps({word: number for number, word in enumerate(listed)}))
+    spec = spec_builder(architecture)(checkpoint, words)
+    if recipe == "window":
+        spec = replace(spec, recipe=_window(spec))
+    image = next(graph for graph in spec.graphs if graph.role == "image")
+    # Two pictures: the gate's reference writes whole reports word by word, which takes minutes for
+    # more, and what it says of made-up weights means nothing.
+    (pictures,) = image.samples(2, np.random.default_rng(0))
+    return export_bundle(
+        spec, place / "bundle", pictures.astype(np.float32, copy=False), force=True
     )
 
 

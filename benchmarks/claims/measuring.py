@@ -8,7 +8,7 @@ from time import process_time
 
 from cxr_edge.benchmarks.claims.fresh import Fresh
 from cxr_edge.benchmarks.claims.fresh import measure as measure_fresh
-from cxr_edge.benchmarks.claims.result import OURS, STAGES
+from cxr_edge.benchmarks.claims.result import OURS, STAGES, Key
 from cxr_edge.benchmarks.claims.system import Setup, System, open_system
 from cxr_edge.benchmarks.record import interleave
 from cxr_edge.errors import CxrEdgeError
@@ -16,13 +16,10 @@ from cxr_edge.errors import CxrEdgeError
 WARM_UP = 3
 _FRESH_STUDIES = 5
 
-Key = tuple[str, float]
-"""A system and a level."""
-
 
 @dataclass(frozen=True)
 class Measured:
-    """One system at one level."""
+    """One system at one level, with one method."""
 
     stages_ms: Mapping[str, list[float]]
     processor_ms: list[float]
@@ -93,26 +90,26 @@ def measure(
     """
     with ExitStack() as stack:
         runners: dict[str, _Runner] = {}
-        for (name, level), setup in setups.items():
-            said(f"opening {name} at {level:g}")
+        for key, setup in setups.items():
+            said(f"opening {_name(key)}")
             system = open_system(setup)
             stack.callback(system.close)
-            runners[f"{name} @ {level:g}"] = _Runner(system, files, folder / f"{len(runners)}.txt")
+            runners[_name(key)] = _Runner(system, files, folder / f"{len(runners)}.txt")
         said(f"{rounds} rounds of {len(runners)} systems, {WARM_UP} before them to warm up")
         totals = interleave(runners, rounds, warm_up=WARM_UP)
         notes = {name: runner.system.note for name, runner in runners.items()}
     measured = {}
-    for (system_name, level), setup in setups.items():
-        said(f"{system_name} at {level:g} in a fresh process")
-        name = f"{system_name} @ {level:g}"
+    for key, setup in setups.items():
+        name = _name(key)
+        said(f"{name} in a fresh process")
         runner = runners[name]
         stages = {
             stage: [float(span.get(stage, 0.0)) for span in runner.spans[WARM_UP:]]
             for stage in STAGES
         }
-        runs = fresh if system_name == OURS else 1
+        runs = fresh if key.system == OURS else 1
         started = measure_fresh(setup, files[:_FRESH_STUDIES], runs)
-        measured[system_name, level] = Measured(
+        measured[key] = Measured(
             {**stages, "total": totals[name]},
             runner.processor[WARM_UP:],
             runner.drafts,
@@ -120,6 +117,10 @@ def measure(
             notes[name],
         )
     return measured
+
+
+def _name(key: Key) -> str:
+    return f"{key.system}, {key.method} at {key.level:g}"
 
 
 def agreement(ours: Mapping[int, tuple[str, ...]], other: Mapping[int, tuple[str, ...]]) -> float:

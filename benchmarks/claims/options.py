@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
+from cxr_edge.benchmarks.claims.asked import Asked, names_of
 from cxr_edge.benchmarks.claims.baselines import NEEDS
-from cxr_edge.benchmarks.claims.command import Asked, names_of
-from cxr_edge.benchmarks.claims.made_up import RECIPES
+from cxr_edge.benchmarks.claims.made_up import MADE_UP, RECIPES, WRITERS
+from cxr_edge.benchmarks.claims.result import GENERATIVE
 from cxr_edge.indexes.compression import LEVELS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -32,6 +33,20 @@ def _levels(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tu
             raise click.BadParameter(f"{value}: expected 'all' or a number from 0 to {_MOST}")
         found.append(level)
     return tuple(sorted(set(found)))
+
+
+def _generator(_: click.Context, __: click.Parameter, given: str | None) -> tuple[Path | None, str]:
+    """A bundle, or the architecture of one to make up."""
+    if given is None:
+        return None, ""
+    if given.startswith(MADE_UP):
+        name = given.removeprefix(MADE_UP)
+        if name not in WRITERS:
+            raise click.BadParameter(f"{given}: expected {MADE_UP}{' or '.join(WRITERS)}")
+        return None, name
+    if not Path(given).exists():
+        raise click.BadParameter(f"{given} is not there; expected the folder of a bundle")
+    return Path(given), ""
 
 
 _OPTIONS = (
@@ -77,9 +92,11 @@ _OPTIONS = (
     click.option("--count", type=click.IntRange(min=1), help="Studies.  [default: 8, or 100]"),
     click.option(
         "--method",
+        "methods",
         type=click.Choice(["select", "top-k", "guided"]),
-        default="select",
-        show_default=True,
+        multiple=True,
+        help="Of ours; may be repeated, and all are measured side by side. Baselines take the "
+        "first that they can do.  [default: select]",
     ),
     click.option("-k", "k", type=click.IntRange(min=1), default=6, show_default=True),
     click.option("--engine", default="auto", show_default=True, help="As cxr-run has it."),
@@ -92,7 +109,14 @@ _OPTIONS = (
         multiple=True,
         help="What to compare with; may be repeated.  [default: all]",
     ),
-    click.option("--generator", type=_THERE, help="A bundle that writes reports, as a baseline."),
+    click.option(
+        "--generator",
+        callback=_generator,
+        metavar="BUNDLE",
+        help="A bundle that writes reports, as the baseline 'generative'; or "
+        f"{' or '.join(MADE_UP + name for name in WRITERS)}: that network at its full size with "
+        "made-up weights, for speed alone.",
+    ),
     click.option("--chexbert", type=_THERE, help="A bundle of CheXbert, for F1 and s_emb."),
     click.option(
         "--architecture",
@@ -108,8 +132,8 @@ _OPTIONS = (
         type=click.Choice(RECIPES),
         default=RECIPES[0],
         show_default=True,
-        help="With --architecture: its own preprocessing, or window and resize as the embedded "
-        "default has them.",
+        help="Of a network with made-up weights: its own preprocessing, or window and resize as "
+        "the embedded default has them.",
     ),
     click.option(
         "--samples",
@@ -157,8 +181,11 @@ def asked_for(given: dict[str, Any]) -> Asked:
             )
         if given["precision"] not in (None, "fp32") and given["calibration"] is None:
             raise click.UsageError("below fp32, --architecture needs --calibration")
-    elif given["calibration"] is not None or given["recipe"] != RECIPES[0]:
-        raise click.UsageError("--calibration and --recipe are for --architecture")
+    elif given["calibration"] is not None:
+        raise click.UsageError("--calibration is for --architecture")
+    generator, made_up = given["generator"]
+    if given["recipe"] != RECIPES[0] and not (given["architecture"] or made_up):
+        raise click.UsageError(f"--recipe is for --architecture and --generator {MADE_UP}NAME")
     if given["corpus_split"] is not None and given["corpus"] is None:
         raise click.UsageError("--corpus-split is for --corpus")
     if given["graph"] and given["corpus_size"] is None:
@@ -166,6 +193,11 @@ def asked_for(given: dict[str, Any]) -> Asked:
     if given["keep"] is not None and sources not in (["corpus"], ["corpus_size"]):
         raise click.UsageError("--keep is for --corpus and --corpus-size")
     names, insisted = names_of(given["baselines"])
+    if (generator or made_up) and GENERATIVE not in names:
+        names = (*names, GENERATIVE)
     known = {one.name for one in fields(Asked)}
     chosen = {name: value for name, value in given.items() if name in known}
-    return Asked(**{**chosen, "baselines": names, "insisted": insisted})
+    chosen |= {"baselines": names, "insisted": insisted}
+    chosen |= {"generator": generator, "made_up_generator": made_up}
+    chosen["methods"] = tuple(dict.fromkeys(given["methods"])) or ("select",)
+    return Asked(**chosen)

@@ -1,8 +1,8 @@
 """What was measured of one system at one level of compression."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from cxr_edge.benchmarks.quality.scores import Score
@@ -10,6 +10,15 @@ if TYPE_CHECKING:
 STAGES = ("read", "preprocess", "encode", "search", "compose", "write")
 """What a study goes through, in this order; ``total`` is the whole call, not their sum."""
 OURS = "cxr-edge"
+GENERATIVE = "generative"
+
+
+class Key(NamedTuple):
+    """What is measured: a system, with a level and a method where it has such."""
+
+    system: str
+    level: float
+    method: str
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Row:
     scores: tuple["Score", ...]
     """Quality; empty where there are no reports to compare with, or the vectors are synthetic."""
     synthetic: bool
+    """Its vectors, or the weights of what writes its sentences, are made up."""
     agreement: float | None
     """Share of the sentences that ``cxr-edge`` drafts, at this level, that it drafts as well."""
     note: str
@@ -50,6 +60,19 @@ class Row:
         return {**asdict(self), "stages_ms": stages, "processor_ms": processor}
 
 
-def of(rows: tuple[Row, ...], system: str, level: float) -> Row | None:
-    """The row of a system at a level, where it was measured."""
-    return next((row for row in rows if (row.system, row.level) == (system, level)), None)
+def of(rows: Sequence[Row], system: str, level: float, method: str = "") -> Row | None:
+    """The row of a system at a level, with a method or else its first, where it was measured."""
+    return next(
+        (
+            row
+            for row in rows
+            if (row.system, row.level) == (system, level) and method in ("", row.method)
+        ),
+        None,
+    )
+
+
+def label(row: Row, among: Sequence[Row]) -> str:
+    """What to call a row: the system, its method too where ``among`` has several of the system."""
+    several = any(one.system == row.system and one.method != row.method for one in among)
+    return f"{row.system}, {row.method}" if several else row.system

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from cxr_edge.benchmarks.claims.comparing import STUDIES, Claim, Times, named, seconds
-from cxr_edge.benchmarks.claims.result import STAGES, Row
+from cxr_edge.benchmarks.claims.comparing import COMPARED, STUDIES, Claim, Times, named, seconds
+from cxr_edge.benchmarks.claims.result import OURS, STAGES, Row
 from cxr_edge.benchmarks.record import summary
 
 SHOWN = ("BLEU-2", "label F1 (rules)", "F1", "s_emb")
@@ -22,7 +22,7 @@ def report(
         claims: the paper's.
     """
     parts = ["\n".join(heads), _speed(rows), _quality(rows), _ratios(times), _paper(claims)]
-    notes = [f"{named(row)}: {row.note}" for row in rows if row.note]
+    notes = [f"{named(row, rows)}: {row.note}" for row in rows if row.note]
     parts.append("\n".join(notes))
     return "\n\n".join(part for part in parts if part)
 
@@ -33,10 +33,10 @@ def _speed(rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
         total = summary(row.stages_ms["total"])
-        mark = " synthetic" if row.synthetic else ""
+        mark = (" synthetic" if row.rows else " made-up weights") if row.synthetic else ""
         lines.append(
             [
-                f"{named(row)}{mark}",
+                f"{named(row, rows)}{mark}",
                 f"{row.rows:,}",
                 f"{row.ratio:.1f}x",
                 *(_ms(total[name]) for name in ("p50", "p95", "p99")),
@@ -75,23 +75,31 @@ def _quality(rows: Sequence[Row]) -> str:
                 cells.append(f"{score.value:.3f}")
             else:
                 cells.append(f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]")
-        lines.append([named(row), *cells])
+        lines.append([named(row, rows), *cells])
     return _aligned(["quality", *names], lines)
 
 
 def _ratios(times: Sequence[Times]) -> str:
-    if not times:
-        return ""
-    lines = [
-        [
-            f"{one.slower} / {one.faster}",
-            one.stage,
-            f"{one.ratio.value:.2f}x [{one.ratio.low:.2f}, {one.ratio.high:.2f}]",
+    """A line for each pair: baselines over ours at every level, then ours over ours."""
+    pairs: dict[tuple[str, str], dict[str, str]] = {}
+    for one in times:
+        shown = f"{one.ratio.value:.2f}x [{one.ratio.low:.2f}, {one.ratio.high:.2f}]"
+        pairs.setdefault((one.slower, one.faster), {})[one.stage] = shown
+    parts = []
+    for title, own in (("baseline / ours", False), ("ours / ours", True)):
+        lines = [
+            [f"{slower} / {faster}", *(cells.get(stage, "") for stage in COMPARED)]
+            for (slower, faster), cells in pairs.items()
+            if slower.startswith(OURS) == own
         ]
-        for one in times
-    ]
-    caption = "Median of the ratios of neighbouring samples, with its 99 % interval."
-    return f"{_aligned(['ratio', 'of', 'times'], lines)}\n{caption}"
+        if lines:
+            parts.append(_aligned([title, *COMPARED], lines))
+    if parts:
+        parts[-1] += (
+            "\nHow many times longer: median of the ratios of neighbouring samples, with its 99 % "
+            "interval."
+        )
+    return "\n\n".join(parts)
 
 
 def _paper(claims: Sequence[Claim]) -> str:

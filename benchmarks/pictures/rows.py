@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cxr_edge.benchmarks.claims.result import Row
+from cxr_edge.benchmarks.claims.result import Row, label
 from cxr_edge.benchmarks.quality.scores import Score
 from cxr_edge.benchmarks.record import RecordError
 
@@ -63,7 +63,7 @@ def percent(level: float) -> str:
 def at(row: Row) -> str:
     """The level of a row, and that its vectors are made up where they are."""
     if not row.rows:
-        return "no index"
+        return "no index (made-up weights)" if row.synthetic else "no index"
     return f"{percent(row.level)} (synthetic)" if row.synthetic else percent(row.level)
 
 
@@ -90,10 +90,4 @@ def milliseconds(value: float) -> str:
 def labels(rows: Iterable[Row]) -> list[str]:
     """What to call each row: the system, its method too where a system has several."""
     rows = list(rows)
-    methods: dict[str, set[str]] = {}
-    for row in rows:
-        methods.setdefault(row.system, set()).add(row.method)
-    return [
-        f"{row.system}, {row.method}" if len(methods[row.system]) > 1 else row.system
-        for row in rows
-    ]
+    return [label(row, rows) for row in rows]

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cxr_edge.benchmarks.claims.comparing import named
 from cxr_edge.benchmarks.claims.result import STAGES
+from cxr_edge.benchmarks.pictures.rows import read_rows
 from cxr_edge.benchmarks.record import read_record, samples_of
 
 RESULTS = Path(__file__).resolve().parents[3] / "benchmarks" / "results"
@@ -20,14 +22,15 @@ def test_they_are_here() -> None:
 def test_every_row_has_its_samples_and_does_the_same_work(path: Path) -> None:
     record = read_record(path)
     samples = samples_of(record)
-    for row in record["results"]["rows"]:
+    rows = read_rows(record, str(path))
+    for row in rows:
         for stage in (*STAGES, "total"):
-            series = samples[f"{row['system']} @ {row['level']:g} / {stage}"]
-            assert series.values == row["stages_ms"][stage]
+            series = samples[f"{named(row, rows)} / {stage}"]
+            assert series.values == row.stages_ms[stage]
             assert len(series.values) >= 30
         # Sentences whose embeddings are equal to the last bit come in any order.
-        assert row["agreement"] is None or row["agreement"] >= (1.0 if row["synthetic"] else 0.95)
-        assert not (row["synthetic"] and row["scores"])
+        assert row.agreement is None or row.agreement >= (1.0 if row.synthetic else 0.95)
+        assert not (row.synthetic and row.scores)
 
 
 def test_five_times_the_released_code_end_to_end_at_331_thousand_sentences() -> None:

@@ -11,7 +11,9 @@ from cxr_edge.benchmarks.claims.table import report
 from cxr_edge.benchmarks.quality.scores import Score
 
 
-def row(system: str, level: float, ms: float, *, search: float = 1.0) -> Row:
+def row(
+    system: str, level: float, ms: float, *, search: float = 1.0, method: str = "select"
+) -> Row:
     stages = {stage: [search] * 30 for stage in STAGES} | {"total": [ms] * 30}
     size = {0.0: 4400, 0.15: 100}[level]
     return Row(
@@ -19,7 +21,7 @@ def row(system: str, level: float, ms: float, *, search: float = 1.0) -> Row:
         level,
         size,
         4400 / size,
-        "select",
+        method,
         stages,
         [ms / 2] * 30,
         500.0,
@@ -56,8 +58,41 @@ def test_ratios_are_of_neighbours_at_the_same_level() -> None:
         ("released-code @ 0", "cxr-edge @ 0", "total"): pytest.approx(5),
         ("released-code @ 0", "cxr-edge @ 0", "search"): pytest.approx(64),
         ("generative @ 0", "cxr-edge @ 0", "total"): pytest.approx(2),
+        ("generative @ 0", "cxr-edge @ 0.15", "processor"): pytest.approx(4),
+        ("generative @ 0", "cxr-edge @ 0.15", "total"): pytest.approx(4),
     }
     assert seconds(ROWS[1]) == pytest.approx(10)
+
+
+def test_a_baseline_stands_against_ours_at_every_level() -> None:
+    rows = [*ROWS, row("released-code", 0.15, 90.0)]
+    found = {(t.slower, t.faster): t.ratio.value for t in all_times(rows) if t.stage == "total"}
+    assert found["released-code @ 0", "cxr-edge @ 0"] == pytest.approx(5)
+    assert found["released-code @ 0.15", "cxr-edge @ 0.15"] == pytest.approx(4.5)
+    lines = report(["head"], rows, all_times(rows), []).splitlines()
+    (at_level,) = [line for line in lines if line.startswith("released-code @ 0.15 / cxr-edge")]
+    # total, processor, search
+    assert at_level.split()[7::3] == ["4.50x", "4.50x", "1.00x"]
+
+
+def test_every_method_stands_against_the_first_and_against_itself_without_compression() -> None:
+    rows = [
+        row("cxr-edge", 0.0, 40.0),
+        row("cxr-edge", 0.15, 20.0),
+        row("cxr-edge", 0.0, 60.0, method="guided"),
+        row("cxr-edge", 0.15, 15.0, method="guided"),
+        row("torch", 0.15, 80.0),
+    ]
+    found = {(t.slower, t.faster): t.ratio.value for t in all_times(rows) if t.stage == "total"}
+    assert found == {
+        ("torch @ 0.15", "cxr-edge, select @ 0.15"): pytest.approx(4),
+        ("cxr-edge, select @ 0", "cxr-edge, select @ 0.15"): pytest.approx(2),
+        ("cxr-edge, guided @ 0", "cxr-edge, guided @ 0.15"): pytest.approx(4),
+        ("cxr-edge, guided @ 0", "cxr-edge, select @ 0"): pytest.approx(1.5),
+        ("cxr-edge, guided @ 0.15", "cxr-edge, select @ 0.15"): pytest.approx(0.75),
+    }
+    assert ours(list(reversed(rows)))[1] == "10.0 s", "the paper's seconds are of Select"
+    assert ours(rows[2:])[1] == "7.5 s", "of another method where Select was not measured"
 
 
 def ours(rows: list[Row]) -> list[str]:

@@ -131,6 +131,10 @@ def test_what_is_not_installed_is_named_and_the_rest_is_measured(
         (["--architecture", "medclip-rn50"], "give --corpus-size"),
         (["--graph"], "is for --corpus-size"),
         (["--samples", "5", "stages"], "give those of stages after its name"),
+        (["--method", "describe"], "is not one of 'select', 'top-k', 'guided'"),
+        (["--generator", "made-up:gloria"], "expected made-up:dcrrg-decoder or liu2019"),
+        (["--generator", "nothing-here"], "nothing-here is not there"),
+        (["--recipe", "window"], "is for --architecture and --generator made-up:"),
     ],
 )
 def test_wrong_use(arguments: list[str], says: str) -> None:

@@ -35,7 +35,7 @@ def record_of(rows: list[Row], **subject: object) -> dict[str, Any]:
         subject=about,
         runs={"warm_up": 1, "rounds": RUNS},
         samples={
-            f"{named(row)} / {row.method} / {stage}": Samples("ms", list(values), "turns")
+            f"{named(row, rows)} / {row.method} / {stage}": Samples("ms", list(values), "turns")
             for row in rows
             for stage, values in row.stages_ms.items()
         },

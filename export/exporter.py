@@ -14,7 +14,8 @@ from cxr_edge.export.calibration import Feed, largest_in_half, require_half_rang
 from cxr_edge.export.generation import ROLE, check_decoding
 from cxr_edge.export.graph import Graph
 from cxr_edge.export.parity import LOWERED, check_parity
-from cxr_edge.export.precision import Precision, data_file, fold_casts, quantise, trace
+from cxr_edge.export.precision import Precision, data_file, fold_casts, trace
+from cxr_edge.export.quantisation import quantise
 from cxr_edge.export.spec import ExportSpec, GraphSpec
 
 Images = NDArray[np.float32]

@@ -1,20 +1,17 @@
-"""One network as an ONNX graph in FP32, FP16 or INT8; FP32 at both ends in every case.
+"""One network as an ONNX graph in FP32 or FP16; FP32 at both ends in either case.
 
 FP16 is not a conversion afterwards: the network is traced under autocast, so that products run in
 FP16 while normalisations and softmax stay in FP32, as the module itself says.
 """
 
 import logging
-import tempfile
 import warnings
 from contextlib import nullcontext
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cxr_edge.errors import CheckpointError, ParityError
+from cxr_edge.errors import ParityError
 from cxr_edge.export.graph import Graph, assemble, take_out
 from cxr_edge.export.soundness import require_sound
 from cxr_edge.export.spec import GraphSpec
@@ -74,7 +71,7 @@ def trace(spec: GraphSpec, *, half: bool = False) -> Graph:
         _halve_fused_kernels(model)
         _float_outputs(model)
         _require_delicate_in_float(spec.role, model)
-    _forget_source(model)
+    forget_source(model)
     require_sound(spec.role, model)
     return assemble(model, weights, location)
 
@@ -84,7 +81,7 @@ def data_file(role: str) -> str:
     return f"{role}.data"
 
 
-def _forget_source(model: "ModelProto") -> None:
+def forget_source(model: "ModelProto") -> None:
     """Drop stack traces and local paths, so that the same weights give the same bytes anywhere."""
     model.doc_string = ""
     model.graph.doc_string = ""
@@ -194,60 +191,3 @@ def fold_casts(graph: Graph, role: str) -> Graph:
     del model.graph.initializer[:]
     model.graph.initializer.extend(remaining)
     return assemble(model, outside, data_file(role))
-
-
-class _Batches:
-    """Calibration pictures one by one, as ONNX Runtime's quantiser asks for them."""
-
-    def __init__(self, name: str, images: NDArray[np.float32]) -> None:
-        self._feeds = iter([{name: image[None]} for image in images])
-
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """The next feed, None behind the last."""
-        return next(self._feeds, None)
-
-
-QUANTISED = ("Conv", "MatMul", "Gemm")
-"""What runs in INT8; everything else stays in FP32."""
-
-
-def quantise(graph: Graph, input_: str, images: NDArray[np.float32]) -> Graph:
-    """Static INT8 in QDQ form: weights per channel, activations by what the pictures show.
-
-    Args:
-        graph: the FP32 model.
-        input_: name of its only input.
-        images: float32 (N, C, S, S), real preprocessed pictures.
-
-    Raises:
-        CheckpointError: the network is too large to be quantised in one message.
-    """
-    from onnx import ModelProto
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    if graph.weights:
-        raise CheckpointError(
-            "the network is too large for INT8, expected weights below 1.5 GiB; export it with "
-            "--precision fp16"
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        given, prepared, written = (Path(folder, f"{name}.onnx") for name in ("a", "b", "c"))
-        given.write_bytes(graph.model)
-        quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)
-        quantize_static(
-            str(prepared),
-            str(written),
-            cast(Any, _Batches(input_, images)),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=list(QUANTISED),
-            per_channel=True,
-            # Seven bits: without VNNI, products of full eight-bit weights saturate in 16 bits.
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
-        )
-        model = ModelProto.FromString(written.read_bytes())
-    _forget_source(model)
-    return Graph(bytes(model.SerializeToString(deterministic=True)))

@@ -144,7 +144,8 @@ def _graphs(
 ) -> tuple[dict[str, Path], str, Array]:
     """Image network by precision, the name of its input, and pictures it was not calibrated on."""
     from cxr_edge.export.calibration import calibration_pictures
-    from cxr_edge.export.precision import quantise, trace
+    from cxr_edge.export.precision import trace
+    from cxr_edge.export.quantisation import quantise
     from cxr_edge.export.registry import spec_builder
 
     checkpoint = None

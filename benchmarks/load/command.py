@@ -5,8 +5,9 @@ from functools import partial
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from cxr_edge.benchmarks.load.doors import Library
+from cxr_edge.benchmarks.load.doors import Library, Opener
 from cxr_edge.benchmarks.load.step import Step, saturation
 from cxr_edge.benchmarks.load.sweep import most, search, sweep
 from cxr_edge.benchmarks.load.table import plot, table
@@ -50,13 +51,28 @@ from cxr_edge.engines import ENGINES, default_threads
     type=click.IntRange(min=1),
     help="Processors for the encoder of each worker.",
 )
+@click.option(
+    "--url",
+    help="Post the files to this running service instead, http://HOST:PORT/PATH or https://...: "
+    "the bytes of the studies leave this process, and this machine if HOST is another.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="With --url: seconds to wait for a connection or an answer.",
+)
 @click.option("--bundle", type=click.Path(path_type=Path), help="Default: the embedded one.")
 @click.option("--index", type=click.Path(path_type=Path), help="Default: the embedded one.")
 @click.option("--engine", type=click.Choice(["auto", *ENGINES]), default="auto", show_default=True)
 @json_option()
 @table_option(table)
 @plot_option()
+@click.pass_context
 def load(
+    context: click.Context,
+    /,
     studies: tuple[Path, ...],
     rates: tuple[float, ...],
     requests: int,
@@ -64,19 +80,26 @@ def load(
     workers: int | None,
     kind: Kind,
     threads: int,
+    url: str | None,
+    timeout: float,
     bundle: Path | None,
     index: Path | None,
     engine: str,
     out: Path | None,
     picture: Path | None,
 ) -> None:
-    """Offer STUDIES to the library at rising rates: latency, queue and saturation point.
+    """Offer STUDIES at rising rates: latency, queue and saturation point.
+
+    They are drafted by the library, in workers of this program, or posted to the service at --url,
+    over one connection for each worker.
 
     Arrivals are a Poisson process that waits for nobody, and a latency is counted from the moment
     at which its study was meant to arrive.
     """
     count = workers or default_threads()
-    opener = Library(studies, bundle, index, engine, threads)
+    opener: Opener = Library(studies, bundle, index, engine, threads)
+    if url is not None:
+        opener = _service(context, url, studies, timeout)
     with Workers(opener, count, kind) as ready:
         say = partial(click.echo, err=True)
         capacity = None if rates else most(ready)
@@ -105,6 +128,29 @@ def load(
         write_record(out, record)
     if picture is not None:
         plot(record, picture)
+
+
+_OF_THE_LIBRARY = ("threads", "bundle", "index", "engine")
+
+
+def _service(context: click.Context, url: str, studies: Sequence[Path], timeout: float) -> Opener:
+    from cxr_edge.benchmarks.load.service import Service, ServiceError, address
+
+    given = [
+        f"--{name}"
+        for name in _OF_THE_LIBRARY
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"{', '.join(given)}: with --url the service decides")
+    folders = [study for study in studies if not study.is_file()]
+    if folders:
+        raise click.UsageError(f"{folders[0]} is no file; with --url name the files to post")
+    try:
+        address(url)
+    except ServiceError as problem:
+        raise click.UsageError(str(problem)) from None
+    return Service(url, tuple(study.absolute() for study in studies), timeout)
 
 
 def samples(steps: Sequence[Step]) -> dict[str, Samples]:

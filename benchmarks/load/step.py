@@ -1,7 +1,7 @@
 """What came of one rate: latencies, the queue, and whether the rate was kept up with."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
@@ -33,6 +33,8 @@ class Step:
     """When it was served (N,)."""
     failed: int = 0
     """Requests that ended in an error; their times count."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """What was said of them, and how often; the first few kinds."""
 
     @property
     def latency_ms(self) -> list[float]:
@@ -51,7 +53,7 @@ class Step:
 
     @property
     def achieved(self) -> float:
-        """Requests a second that were served, from the first to be ready to the last."""
+        """Requests a second that ended, from the first to the last."""
         return _rate(np.sort(self.ends))
 
     @property
@@ -72,8 +74,9 @@ class Step:
 
     @property
     def sustained(self) -> bool:
-        """Whether the rate was kept up with: 95 % of it achieved and no growing queue."""
-        kept = self.achieved >= KEPT_UP * self.offered
+        """Whether the rate was kept up with: 95 % of it served, and no growing queue."""
+        served = 1 - self.failed / len(self.arrivals)
+        kept = served * self.achieved >= KEPT_UP * self.offered
         return kept and self.growth <= max(1.0, GROWTH * len(self.arrivals))
 
     def figures(self) -> dict[str, object]:
@@ -82,6 +85,7 @@ class Step:
             "rate": self.rate,
             "requests": len(self.arrivals),
             "failed": self.failed,
+            "errors": dict(self.errors),
             "offered_per_second": self.offered,
             "achieved_per_second": self.achieved,
             "latency_ms": summary(self.latency_ms),

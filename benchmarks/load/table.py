@@ -35,7 +35,12 @@ def table(record: Mapping[str, Any]) -> str:
             "yes" if step["sustained"] else "no",
         )
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", verdict(results)])
+    told = [
+        f"{count} of {step['failed']} failed at {step['rate']:g} a second: {line}"
+        for step in results["steps"]
+        for line, count in step.get("errors", {}).items()
+    ]
+    return "\n".join([*lines, "", *told, verdict(results)])
 
 
 def verdict(results: Mapping[str, Any]) -> str:

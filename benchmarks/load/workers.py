@@ -21,12 +21,14 @@ Kind = Literal["threads", "processes"]
 KINDS: tuple[Kind, ...] = ("threads", "processes")
 WARM_UP = 3
 """Requests each worker serves before it says that it is ready."""
+_KINDS_KEPT = 5
+"""Kinds of error that a step names."""
 _LOOK = 1.0
 """Seconds between two looks at whether the workers are still there."""
 
 
 def _work(opener: Opener, requests: Any, answers: Any) -> None:  # noqa: ANN401
-    """Serve until told to end; answers (number, start, end, whether it failed).
+    """Serve until told to end; answers (number, start, end, what went wrong).
 
     The clock is ``SystemClock``'s, which all threads and processes of a machine share.
     """
@@ -41,20 +43,21 @@ def _work(opener: Opener, requests: Any, answers: Any) -> None:  # noqa: ANN401
         answers.put(door.about)
         while (number := requests.get()) is not None:
             began = time.monotonic()
-            failed = _fails(door, number)
-            answers.put((number, began, time.monotonic(), failed))
+            wrong = _trouble(door, number)
+            answers.put((number, began, time.monotonic(), wrong))
     except CxrEdgeError as problem:
         answers.put(str(problem))
     finally:
         door.close()
 
 
-def _fails(door: Door, number: int) -> bool:
+def _trouble(door: Door, number: int) -> str:
+    """Serve; the first line of what went wrong, empty where nothing did."""
     try:
         door.serve(number)
-    except CxrEdgeError:
-        return True
-    return False
+    except CxrEdgeError as problem:
+        return str(problem).partition("\n")[0] or type(problem).__name__
+    return ""
 
 
 class Workers:
@@ -122,11 +125,14 @@ class Workers:
         """
         beginning, handed = offer(arrivals, self._requests.put, SystemClock())
         starts, ends = np.zeros(len(arrivals)), np.zeros(len(arrivals))
-        failed = 0
+        failed, errors = 0, dict[str, int]()
         for _ in range(len(arrivals)):
             number, began, ended, wrong = self._answer()
             starts[number], ends[number] = began, ended
-            failed += wrong
+            if wrong:
+                failed += 1
+                if wrong in errors or len(errors) < _KINDS_KEPT:
+                    errors[wrong] = errors.get(wrong, 0) + 1
         return Step(
             rate=rate,
             arrivals=arrivals,
@@ -134,6 +140,7 @@ class Workers:
             starts=starts - beginning,
             ends=ends - beginning,
             failed=failed,
+            errors=errors,
         )
 
     def _answer(self) -> Any:  # noqa: ANN401

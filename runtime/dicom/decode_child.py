@@ -4,7 +4,8 @@ It limits itself first, then answers one request a line on standard input. Compr
 and decoded pixels go out through a shared anonymous file, whose descriptor it inherits. It imports
 nothing of ``cxr_edge``: the parent has already checked sizes, and checks the result again.
 
-    request  {"codec", "bytes", "rows", "columns", "cpu_seconds"}   reply  {"dtype"} or {"error"}
+    request  {"codec", "bytes", "rows", "columns", "picture", "cpu_seconds"}
+    reply    {"dtype", "shape"} or {"error"} or {"colour"}
 """
 
 import contextlib
@@ -26,6 +27,8 @@ FUNCTIONS = {
 }
 
 
+_COLOUR_TOLERANCE = 8
+"""Largest difference between channels of a grey picture that JPEG stored in colour."""
 _MOST_THREADS = 4
 _CAN_COUNT = hasattr(os, "sched_getaffinity")
 
@@ -52,11 +55,32 @@ def _limit_time(seconds: int) -> None:
 def _decode(codecs: Any, request: dict[str, Any], data: bytes) -> Any:  # noqa: ANN401
     decode = getattr(codecs, FUNCTIONS[request["codec"]])
     # JPEG 2000 is by far the slowest, and its code blocks decode independently, bit for bit.
-    threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS) if _CAN_COUNT else 1
-    image = decode(data, numthreads=threads) if request["codec"] == "jpeg2000" else decode(data)
+    if request["codec"] == "jpeg2000":
+        threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS) if _CAN_COUNT else 1
+        image = decode(data, numthreads=threads)
+    else:
+        image = decode(data)
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
     return image
+
+
+def _grey_channel(numpy: Any, image: Any) -> Any:  # noqa: ANN401
+    """The grey channel of a picture, without alpha; None where it is in colour.
+
+    Taken here, only one channel goes through the shared file.
+    """
+    if image.ndim == 2:
+        return image
+    channel = first = numpy.ascontiguousarray(image[:, :, 0])
+    for number in (2, 1) if image.shape[2] > 2 else ():
+        channel = numpy.ascontiguousarray(image[:, :, number])
+        # The larger less the smaller: the difference needs no wider type.
+        apart = numpy.maximum(first, channel)
+        apart -= numpy.minimum(first, channel)
+        if int(apart.max()) > _COLOUR_TOLERANCE * (257 if image.itemsize == 2 else 1):
+            return None
+    return channel
 
 
 def main() -> None:
@@ -64,6 +88,7 @@ def main() -> None:
     descriptor, memory = int(sys.argv[1]), int(sys.argv[2])
     _limit_memory(memory)
     codecs = importlib.import_module("imagecodecs")
+    numpy = importlib.import_module("numpy")  # which the codecs have loaded
     replies = sys.stdout
     print(json.dumps({"ready": True}), file=replies, flush=True)
     for line in sys.stdin:
@@ -73,7 +98,11 @@ def main() -> None:
         try:
             data = os.pread(descriptor, request["bytes"], 0)
             image = _decode(codecs, request, data)
-            if list(image.shape[:2]) != [request["rows"], request["columns"]]:
+            if request["picture"]:
+                image = _grey_channel(numpy, image)
+            if image is None:
+                reply = {"colour": True}
+            elif list(image.shape[:2]) != [request["rows"], request["columns"]]:
                 reply = {"error": "the decoded size is not the stated one"}
             else:
                 pixels = memoryview(image if image.flags.c_contiguous else image.copy()).cast("B")

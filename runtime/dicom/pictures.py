@@ -2,10 +2,7 @@
 
 import hashlib
 import struct
-from typing import IO, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO
 
 from cxr_edge.dicom.codestream import read_size
 from cxr_edge.dicom.identity import derive_uid
@@ -17,8 +14,6 @@ from cxr_edge.types import SourceImage, Study
 PNG_MARK = b"\x89PNG\r\n\x1a\n"
 JPEG_MARK = b"\xff\xd8\xff"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-_COLOUR_TOLERANCE = 8
-"""Largest difference between channels of a grey picture that JPEG stored in colour."""
 
 
 def is_picture(start: bytes) -> bool:
@@ -59,7 +54,7 @@ def read_picture(
             "side are read"
         )
     codec = "png" if kind == "png" else "jpeg-file"
-    stored = _grey(worker.decode(codec, data, rows, columns, channels=4))
+    stored = worker.decode(codec, data, rows, columns, picture=True)
     digest = hashlib.sha256(data).digest()
     return Study(
         image=SourceImage(stored=stored, bits_stored=stored.itemsize * 8, kind=kind),
@@ -88,18 +83,3 @@ def _png_size(data: bytes) -> tuple[int, int]:
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     stated = read_size("jpeg", data)
     return stated.rows, stated.columns
-
-
-def _grey(image: NDArray[Any]) -> NDArray[np.generic]:
-    """Return the one grey channel; alpha is dropped, colour refused."""
-    if image.ndim == 2:
-        return image
-    if image.shape[2] in (1, 2):
-        return np.ascontiguousarray(image[:, :, 0])
-    first, *others = (np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
-    scale = 257 if image.itemsize == 2 else 1
-    # The larger less the smaller: no wider type is needed for the difference.
-    apart = (np.maximum(first, other) - np.minimum(first, other) for other in others)
-    if any(int(difference.max()) > _COLOUR_TOLERANCE * scale for difference in apart):
-        raise StudyError("the picture is in colour; a grey one was expected")
-    return others[0]

@@ -84,7 +84,7 @@ class DecodeWorker:
         self._ready = False
 
     def decode(
-        self, codec: str, data: bytes, rows: int, columns: int, channels: int = 1
+        self, codec: str, data: bytes, rows: int, columns: int, *, picture: bool = False
     ) -> NDArray[np.generic]:
         """Decode one image.
 
@@ -93,31 +93,34 @@ class DecodeWorker:
             data: The codestream.
             rows: Rows that were agreed with the codestream's own header.
             columns: Columns, likewise.
-            channels: Most channels the caller can use.
+            picture: Take the grey channel of a picture that may be stored as RGB or with alpha.
 
         Returns:
-            (rows, columns) or (rows, columns, channels), of the decoder's integer type.
+            (rows, columns), of the decoder's integer type.
 
         Raises:
             DecoderUnavailable: No decoder is installed.
-            StudyError: The decoder refused the stream, crashed, or passed a limit.
+            StudyError: The decoder refused the stream, crashed, or passed a limit, or the picture
+                is in colour.
         """
         with self._lock:
             self.start()
             try:
-                reply = self._exchange(codec, data, rows, columns)
+                reply = self._exchange(codec, data, rows, columns, picture)
             except _WorkerLost as lost:
                 self._discard()
                 raise StudyError(
                     f"the decoder of the pixel data was stopped: {lost}; the image is damaged or "
                     "hostile, export it again"
                 ) from None
+            if "colour" in reply:
+                raise StudyError("the picture is in colour; a grey one was expected")
             if "error" in reply:
                 raise StudyError(
                     f"the compressed pixel data cannot be decoded: {reply['error']}; "
                     "export the image again"
                 )
-            return self._collect(reply, rows, columns, channels)
+            return self._collect(reply, rows, columns)
 
     def close(self) -> None:
         """End the process."""
@@ -137,7 +140,9 @@ class DecodeWorker:
         """End the process."""
         self.close()
 
-    def _exchange(self, codec: str, data: bytes, rows: int, columns: int) -> dict[str, Any]:
+    def _exchange(
+        self, codec: str, data: bytes, rows: int, columns: int, picture: bool
+    ) -> dict[str, Any]:
         if not self._ready:
             self._receive(_START_SECONDS)
             self._ready = True
@@ -148,6 +153,7 @@ class DecodeWorker:
             "bytes": len(data),
             "rows": rows,
             "columns": columns,
+            "picture": picture,
             "cpu_seconds": self._limits.worker_cpu_seconds,
         }
         process = self._running()
@@ -187,17 +193,14 @@ class DecodeWorker:
             return f"it crashed (signal {-code})" if code < 0 else f"it ended (status {code})"
         return "it closed its output"
 
-    def _collect(
-        self, reply: dict[str, Any], rows: int, columns: int, channels: int
-    ) -> NDArray[np.generic]:
+    def _collect(self, reply: dict[str, Any], rows: int, columns: int) -> NDArray[np.generic]:
         kind, shape = np.dtype(reply["dtype"]), tuple(reply["shape"])
-        count = 1 if len(shape) == 2 else shape[2]
         if kind.kind not in "iu" or kind.itemsize > 2:
             raise StudyError("the compressed pixel data is not of 8 or 16 bit integers")
-        if shape[:2] != (rows, columns) or len(shape) > 3 or count > channels:
+        if shape != (rows, columns):
+            found = f"{shape[2]} channels" if len(shape) == 3 else "another size than it states"
             raise StudyError(
-                f"the compressed pixel data has {count} channels where at most {channels} "
-                "were expected; a grey image was expected"
+                f"the compressed pixel data has {found}; a grey image with one was expected"
             )
         image: NDArray[Any] = np.empty(shape, kind)
         view = image.reshape(-1).view(np.uint8).data

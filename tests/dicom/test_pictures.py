@@ -2,6 +2,7 @@
 
 import hashlib
 
+import imagecodecs
 import numpy as np
 import pytest
 from dicom_files import draw_chest, save_chest, write
@@ -101,19 +102,38 @@ def test_nih_pngs(reader, shared_data):
     )
 
 
-@pytest.mark.parametrize(("mode", "step"), [(np.uint8, 1), (np.uint16, 257)])
-def test_how_far_the_channels_of_a_grey_picture_may_be_apart(mode, step):
-    from cxr_edge.dicom.pictures import _grey
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_how_far_the_channels_of_a_grey_picture_may_be_apart(
+    reader, tmp_path, kind, channel, channels
+):
+    grey = eight().clip(10, 240).astype(kind)
+    step = 1
+    if kind is np.uint16:
+        step = 257
+        grey *= 257
+    image = np.stack([grey] * channels, axis=2)
+    image[5, 100:140, channel] += kind(8 * step)
+    path = write(tmp_path / "a.png", imagecodecs.png_encode(image))
+    np.testing.assert_array_equal(reader.read(path).image.stored, image[:, :, 1])
+    image[5, 120, channel] += kind(1)
+    with pytest.raises(StudyError, match="colour"):
+        reader.read(write(path, imagecodecs.png_encode(image)))
+    # below as well as above
+    image[5, 120, channel] -= kind(17 * step + 2)
+    with pytest.raises(StudyError, match="colour"):
+        reader.read(write(path, imagecodecs.png_encode(image)))
 
-    grey = (np.arange(256 * 256).reshape(256, 256) % 256).astype(mode) * mode(step)
-    for channel, off in ((0, 8), (0, 9), (2, 8), (2, 9)):
-        image = np.stack([grey] * 3, axis=2)
-        edge = image[5, 100:140, channel]
-        edge += mode(off * step)
-        apart = np.abs(image.astype(int)[..., :1] - image.astype(int)[..., 1:]).max()
-        assert apart == off * step
-        if off <= 8:
-            assert np.array_equal(_grey(image), image[:, :, 1])
-        else:
-            with pytest.raises(StudyError, match="colour"):
-                _grey(image)
+
+def test_alpha_says_nothing_of_colour(reader, tmp_path):
+    image = np.dstack([eight()] * 3 + [255 - eight()])
+    path = write(tmp_path / "a.png", imagecodecs.png_encode(image))
+    np.testing.assert_array_equal(reader.read(path).image.stored, eight())
+
+
+def test_openi_jpegs_are_their_green_channel(reader, shared_data):
+    for path in sorted((shared_data / "openi" / "images").glob("*.jpg"))[:20]:
+        decoded = imagecodecs.jpeg8_decode(path.read_bytes())
+        assert decoded.shape[2] == 3
+        np.testing.assert_array_equal(reader.read(path).image.stored, decoded[:, :, 1])

@@ -21,7 +21,6 @@ Float64 = NDArray[np.float64]
 
 _UNIT = float(1 << 22)
 _ROWS, _COLUMNS = 128, 16
-LEVEL_LANES = 16
 
 
 def resize_eight_bit(picture: Float32, height: int, width: int, kernel: Kernel) -> Float32:
@@ -137,8 +136,8 @@ def whole_taps(
     the unit of ``area_weights``), int64 (target, width).
     """
     if kernel.name == "area":
-        return trim(*area_weights(source, target), LEVEL_LANES)
+        return trim(*area_weights(source, target), 2)
     first, matrix = pillow_weights(source, target, kernel.name)
     matrix /= matrix.sum(axis=1, keepdims=True)
     whole = np.trunc(matrix * _UNIT + np.copysign(0.5, matrix)).astype(np.int64)
-    return trim(first, whole, LEVEL_LANES)
+    return trim(first, whole, 2)

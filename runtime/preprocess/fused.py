@@ -139,7 +139,11 @@ def levels_and_resize(
 def _split(
     source: int, target: int, kernel: Kernel
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int16], NDArray[np.int16]]:
-    """Return whole taps with their weights in two parts of 16 bits: high * 2048 + low."""
+    """Return whole taps that begin with an even input, weights as high * 2048 + low."""
     first, size, whole = whole_taps(source, target, kernel)
-    high = (whole + 1024) >> 11
-    return first, size, high.astype(np.int16), (whole - (high << 11)).astype(np.int16)
+    odd = first % 2 == 1
+    pairs = np.pad(whole, ((0, 0), (0, 2)))
+    pairs[odd] = np.roll(pairs[odd], 1, axis=1)
+    high = (pairs + 1024) >> 11
+    low = pairs - (high << 11)
+    return first - odd, size + odd, high.astype(np.int16), low.astype(np.int16)

@@ -11,6 +11,13 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+#if defined(__x86_64__) || defined(__i386__)
+#define CXR_X86 1
+#include <immintrin.h>
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,prefer-vector-width=512")))
+#define AVX2 __attribute__((target("avx2")))
+#endif
+
 static int always(void)
 {
     return 1;
@@ -95,31 +102,90 @@ INLINE void weigh_columns(const float *line, const cxr_taps *taps, float *out)
     }
 }
 
-/* ---- levels ---- */
+/* ---- levels: sixteen lines at once, in pairs, see levels.c ---- */
 
-/* `line` can be read CXR_LEVEL_LANES beyond its end. */
-INLINE void weigh_level_columns(const int16_t *line, const cxr_level_taps *taps, int32_t *out)
+INLINE void weigh_level_lines(const int16_t *block, const cxr_level_taps *taps, int32_t *out)
 {
-    for (size_t i = 0; i < taps->count; i++) {
-        const int16_t *at = line + taps->first[i];
+    for (size_t i = 0; i < taps->count; i++, out += CXR_LEVEL_LANES) {
+        const int16_t *at = block + (size_t)taps->first[i] * CXR_LEVEL_LANES;
         const int16_t *high = taps->high + i * taps->width, *low = taps->low + i * taps->width;
-        size_t size = (size_t)taps->size[i];
-        size = (size + CXR_LEVEL_LANES - 1) / CXR_LEVEL_LANES * CXR_LEVEL_LANES;
-        int32_t above = 0, below = 0;
-        for (size_t k = 0; k < size; k++) {
-            above += at[k] * high[k];
-            below += at[k] * low[k];
-        }
+        int32_t above[CXR_LEVEL_LANES] = {0}, below[CXR_LEVEL_LANES] = {0};
+        for (size_t k = 0; k < (size_t)taps->size[i]; k += 2, at += 2 * CXR_LEVEL_LANES)
+            for (size_t r = 0; r < CXR_LEVEL_LANES; r++) {
+                above[r] += at[2 * r] * high[k] + at[2 * r + 1] * high[k + 1];
+                below[r] += at[2 * r] * low[k] + at[2 * r + 1] * low[k + 1];
+            }
         /* The whole fits in 32 bits, see cxr_level_taps; its upper part alone may not. */
-        out[i] = (int32_t)((uint32_t)above * 2048u + (uint32_t)below);
+        for (size_t r = 0; r < CXR_LEVEL_LANES; r++)
+            out[r] = (int32_t)((uint32_t)above[r] * 2048u + (uint32_t)below[r]);
     }
 }
 
-INLINE void weigh_level_row(const uint8_t *restrict line, int32_t weight, size_t columns,
-                            int32_t *restrict sums)
+INLINE void round_to_levels(int32_t *sums, size_t count)
 {
-    for (size_t i = 0; i < columns; i++)
-        sums[i] += weight * line[i];
+    for (size_t i = 0; i < count; i++) {
+        int32_t level = (sums[i] + (1 << (CXR_UNIT_BITS - 1))) >> CXR_UNIT_BITS;
+        level = level < 0 ? 0 : level;
+        sums[i] = level > 255 ? 255 : level;
+    }
+}
+
+#ifdef CXR_X86
+
+/* A pair of weights, in all places. */
+#define BOTH(SET, AT) SET(pair_at(AT))
+
+INLINE int pair_at(const int16_t *weights)
+{
+    int pair;
+    memcpy(&pair, weights, sizeof pair);
+    return pair;
+}
+
+AVX512 static void avx512_level_lines(const int16_t *block, const cxr_level_taps *taps,
+                                      int32_t *out)
+{
+    for (size_t i = 0; i < taps->count; i++, out += CXR_LEVEL_LANES) {
+        const int16_t *at = block + (size_t)taps->first[i] * CXR_LEVEL_LANES;
+        const int16_t *high = taps->high + i * taps->width, *low = taps->low + i * taps->width;
+        __m512i above = _mm512_setzero_si512(), below = _mm512_setzero_si512();
+        for (size_t k = 0; k < (size_t)taps->size[i]; k += 2, at += 2 * CXR_LEVEL_LANES) {
+            __m512i pairs = _mm512_loadu_si512(at);
+            above = _mm512_add_epi32(above,
+                                     _mm512_madd_epi16(pairs, BOTH(_mm512_set1_epi32, high + k)));
+            below = _mm512_add_epi32(below,
+                                     _mm512_madd_epi16(pairs, BOTH(_mm512_set1_epi32, low + k)));
+        }
+        _mm512_storeu_si512(out, _mm512_add_epi32(_mm512_slli_epi32(above, 11), below));
+    }
+}
+
+AVX2 static void avx2_level_lines(const int16_t *block, const cxr_level_taps *taps, int32_t *out)
+{
+    for (size_t i = 0; i < taps->count; i++, out += CXR_LEVEL_LANES) {
+        const int16_t *at = block + (size_t)taps->first[i] * CXR_LEVEL_LANES;
+        const int16_t *high = taps->high + i * taps->width, *low = taps->low + i * taps->width;
+        __m256i above[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()}, below[2];
+        below[0] = below[1] = _mm256_setzero_si256();
+        for (size_t k = 0; k < (size_t)taps->size[i]; k += 2, at += 2 * CXR_LEVEL_LANES)
+            for (size_t part = 0; part < 2; part++) {
+                __m256i pairs = _mm256_loadu_si256((const __m256i *)(const void *)at + part);
+                above[part] = _mm256_add_epi32(
+                    above[part], _mm256_madd_epi16(pairs, BOTH(_mm256_set1_epi32, high + k)));
+                below[part] = _mm256_add_epi32(
+                    below[part], _mm256_madd_epi16(pairs, BOTH(_mm256_set1_epi32, low + k)));
+            }
+        for (size_t part = 0; part < 2; part++)
+            _mm256_storeu_si256((__m256i *)(void *)out + part,
+                                _mm256_add_epi32(_mm256_slli_epi32(above[part], 11), below[part]));
+    }
+}
+
+#endif
+
+static void plain_level_lines(const int16_t *block, const cxr_level_taps *taps, int32_t *out)
+{
+    weigh_level_lines(block, taps, out);
 }
 
 /* ---- values of 16 bits as a file holds them ---- */
@@ -151,15 +217,9 @@ INLINE void unpack_values(uint16_t *values, size_t count, int swap, int shift, i
     {                                                                                              \
         weigh_columns(line, taps, out);                                                            \
     }                                                                                              \
-    TARGET static void NAME##_level_columns(const int16_t *line, const cxr_level_taps *taps,       \
-                                            int32_t *out)                                          \
+    TARGET static void NAME##_to_levels(int32_t *sums, size_t count)                               \
     {                                                                                              \
-        weigh_level_columns(line, taps, out);                                                      \
-    }                                                                                              \
-    TARGET static void NAME##_level_row(const uint8_t *line, int32_t weight, size_t columns,       \
-                                        int32_t *sums)                                             \
-    {                                                                                              \
-        weigh_level_row(line, weight, columns, sums);                                              \
+        round_to_levels(sums, count);                                                              \
     }                                                                                              \
     TARGET static void NAME##_unpack(uint16_t *values, size_t count, int swap, int shift,          \
                                      int bits, int sign)                                           \
@@ -196,17 +256,17 @@ INLINE void unpack_values(uint16_t *values, size_t count, int swap, int shift, i
         TEXT, SUPPORTED,                                                                           \
             {NAME##_four_uint8, NAME##_four_int8, NAME##_four_uint16, NAME##_four_int16},          \
             {NAME##_one_uint8, NAME##_one_int8, NAME##_one_uint16, NAME##_one_int16},              \
-            {NAME##_look_up_uint8, NAME##_look_up_uint16}, NAME##_columns, NAME##_level_columns,   \
-            NAME##_level_row, NAME##_unpack,                                                       \
+            {NAME##_look_up_uint8, NAME##_look_up_uint16}, NAME##_columns, NAME##_level_lines,     \
+            NAME##_to_levels, NAME##_unpack,                                                       \
         {                                                                                          \
             NAME##_extent_uint8, NAME##_extent_int8, NAME##_extent_uint16, NAME##_extent_int16     \
         }                                                                                          \
     }
 
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef CXR_X86
 
-KERNEL(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,prefer-vector-width=512"))))
-KERNEL(avx2, __attribute__((target("avx2"))))
+KERNEL(avx512, AVX512)
+KERNEL(avx2, AVX2)
 
 static int has_avx512(void)
 {
@@ -224,7 +284,7 @@ static int has_avx2(void)
 KERNEL(plain, )
 
 const cxr_kernel cxr_kernels[] = {
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef CXR_X86
     ENTRY(avx512, "avx512", has_avx512),
     ENTRY(avx2, "avx2", has_avx2),
 #endif

@@ -1,156 +1,211 @@
-/* Resizing of 256 grey levels in whole numbers: columns of every row first, then rows. */
+/* Resizing of 256 grey levels in whole numbers: columns first, then rows.
+ *
+ * Sixteen rows are worked on together. Their levels lie in pairs of columns, [pair][row][2], so one
+ * multiplication of 16-bit numbers weighs a pair for all of them and no sum runs across a register.
+ * What the first pass leaves lies in pairs of rows, [block of 16 columns][pair][column][2], so the
+ * second pass is the same work with the axes exchanged.
+ */
 #include "pixels.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNIT_BITS = 22 }; /* Pillow's weights are multiples of 2^-22 */
+enum { BLOCK = CXR_LEVEL_LANES, PAIR = 2 * BLOCK, TILE = 32 };
 
 typedef struct {
     const cxr_kernel *kernel;
     const cxr_levels *levels;
     const cxr_level_taps *rows, *columns;
-    int exact;      /* sums and not levels */
-    size_t width;   /* of the result */
-    size_t height;
-    int16_t *lines; /* for each part: a row of levels */
-    size_t line;
-    int32_t *sums; /* for each part: a row of sums */
-    uint8_t *narrow; /* levels->rows x width levels after the first pass */
-    int32_t *wide;   /* or sums */
+    int exact; /* sums and not levels */
+    size_t width, height; /* of the result */
+    int16_t *blocks; /* for each part: sixteen rows of the larger picture */
+    size_t block;
+    int32_t *sums; /* for each part: sixteen rows or columns of what the taps give */
+    size_t sum;
+    int16_t *narrow; /* levels after the first pass */
+    int32_t *wide;   /* or sums, levels->rows x width */
     void *out;
     size_t parts;
 } job;
 
-static uint8_t to_level(int32_t sum)
+static size_t half_up(size_t count)
 {
-    int32_t level = (sum + (1 << (UNIT_BITS - 1))) >> UNIT_BITS;
-    return level < 0 ? 0 : level > 255 ? 255 : (uint8_t)level;
+    return (count + 1) / 2;
 }
 
-static void look_up(const cxr_levels *levels, size_t row, int16_t *line)
+/* Where the level of a place lies among pairs of another axis. */
+static size_t in_pairs(size_t along, size_t lane)
 {
-    const cxr_picture *picture = &levels->picture;
-    const uint8_t *table = levels->table, *bytes = cxr_row(picture, row);
-    const uint16_t *words = cxr_row(picture, row);
-    if (cxr_item(picture->type) == 1)
-        for (size_t i = 0; i < picture->columns; i++)
-            line[i] = table[bytes[i]];
-    else
-        for (size_t i = 0; i < picture->columns; i++)
-            line[i] = table[words[i]];
+    return along / 2 * PAIR + 2 * lane + along % 2;
 }
 
-/* The first pass over one row of levels. */
-static void squeeze(const job *j, const int16_t *line, int32_t *sums, size_t row)
-{
-    if (j->exact) {
-        j->kernel->level_columns(line, j->columns, j->wide + row * j->width);
-        return;
+/* ---- the first pass ---- */
+
+/* Looks up rows, a tile of columns at a time: few cache lines are read and written meanwhile. */
+#define PACK(TYPE)                                                                                 \
+    static void pack_##TYPE(const cxr_levels *levels, size_t row, size_t count, int16_t *block)    \
+    {                                                                                              \
+        size_t columns = levels->picture.columns, odd = levels->left % 2;                          \
+        const uint8_t *table = levels->table;                                                      \
+        for (size_t tile = odd; tile < columns; tile += TILE)                                      \
+            for (size_t r = 0; r < count; r++) {                                                   \
+                const TYPE##_t *line = cxr_row(&levels->picture, row + r);                         \
+                int16_t *at = block + in_pairs(levels->left + tile, r);                            \
+                size_t end = columns < tile + TILE ? columns : tile + TILE, i = tile;              \
+                for (; i + 2 <= end; i += 2, at += PAIR) {                                         \
+                    at[0] = table[line[i]];                                                        \
+                    at[1] = table[line[i + 1]];                                                    \
+                }                                                                                  \
+                if (i < end)                                                                       \
+                    at[0] = table[line[i]];                                                        \
+            }                                                                                      \
+        for (size_t r = 0; r < count && odd; r++) {                                                \
+            const TYPE##_t *line = cxr_row(&levels->picture, row + r);                             \
+            block[in_pairs(levels->left, r)] = table[line[0]];                                     \
+        }                                                                                          \
     }
-    uint8_t *narrow = j->narrow + row * j->width;
+
+PACK(uint8)
+PACK(uint16)
+
+static void fill(const job *j, int16_t *block)
+{
+    for (size_t i = 0; i < j->block; i++)
+        block[i] = j->levels->fill;
+}
+
+/* The first pass over a block. */
+static void squeeze(const job *j, const int16_t *block, int32_t *sums)
+{
     if (j->columns == NULL) {
         for (size_t i = 0; i < j->width; i++)
-            narrow[i] = (uint8_t)line[i];
+            for (size_t r = 0; r < BLOCK; r++)
+                sums[i * BLOCK + r] = block[in_pairs(i, r)];
         return;
     }
-    j->kernel->level_columns(line, j->columns, sums);
-    for (size_t i = 0; i < j->width; i++)
-        narrow[i] = to_level(sums[i]);
+    j->kernel->level_lines(block, j->columns, sums);
+    if (!j->exact)
+        j->kernel->to_levels(sums, j->width * BLOCK);
 }
 
-static void fill(const job *j, int16_t *line)
+static void store(const job *j, const int32_t *sums, size_t lane, size_t row)
 {
-    for (size_t i = 0; i < j->levels->columns; i++)
-        line[i] = j->levels->fill;
-    memset(line + j->levels->columns, 0, (j->line - j->levels->columns) * sizeof *line);
+    if (j->exact) {
+        for (size_t i = 0; i < j->width; i++)
+            j->wide[row * j->width + i] = sums[i * BLOCK + lane];
+    } else if (j->rows == NULL) {
+        for (size_t i = 0; i < j->width; i++)
+            ((uint8_t *)j->out)[row * j->width + i] = (uint8_t)sums[i * BLOCK + lane];
+    } else {
+        size_t block = half_up(j->levels->rows) * PAIR;
+        for (size_t i = 0; i < j->width; i++)
+            j->narrow[i / BLOCK * block + in_pairs(row, i % BLOCK)] =
+                (int16_t)sums[i * BLOCK + lane];
+    }
 }
 
 static void squeeze_part(void *context, size_t part)
 {
     const job *j = context;
     const cxr_levels *levels = j->levels;
-    size_t count = levels->picture.rows;
-    int16_t *line = j->lines + part * j->line;
-    fill(j, line);
-    for (size_t row = count * part / j->parts; row < count * (part + 1) / j->parts; row++) {
-        look_up(levels, row, line + levels->left);
-        squeeze(j, line, j->sums + part * j->width, levels->top + row);
+    int16_t *block = j->blocks + part * j->block;
+    int32_t *sums = j->sums + part * j->sum;
+    size_t begin = levels->picture.rows * part / j->parts;
+    size_t end = levels->picture.rows * (part + 1) / j->parts;
+    fill(j, block);
+    for (size_t row = begin; row < end; row += BLOCK) {
+        size_t count = end - row < BLOCK ? end - row : BLOCK;
+        if (cxr_item(levels->picture.type) == 1)
+            pack_uint8(levels, row, count, block);
+        else
+            pack_uint16(levels, row, count, block);
+        squeeze(j, block, sums);
+        for (size_t r = 0; r < count; r++)
+            store(j, sums, r, levels->top + row + r);
     }
 }
 
-static void stack_part(void *context, size_t part)
-{
-    const job *j = context;
-    int32_t *sums = j->sums + part * j->width;
-    for (size_t row = j->height * part / j->parts; row < j->height * (part + 1) / j->parts; row++) {
-        size_t first = (size_t)j->rows->first[row], size = (size_t)j->rows->size[row];
-        const int16_t *high = j->rows->high + row * j->rows->width;
-        const int16_t *low = j->rows->low + row * j->rows->width;
-        if (j->exact) {
-            int64_t *out = (int64_t *)j->out + row * j->width;
-            memset(out, 0, j->width * sizeof *out);
-            for (size_t k = 0; k < size; k++)
-                for (size_t i = 0; i < j->width; i++)
-                    out[i] += (int64_t)(high[k] * 2048 + low[k]) * j->wide[(first + k) * j->width + i];
-            continue;
-        }
-        uint8_t *out = (uint8_t *)j->out + row * j->width;
-        memset(sums, 0, j->width * sizeof *sums);
-        for (size_t k = 0; k < size; k++)
-            j->kernel->level_row(j->narrow + (first + k) * j->width, high[k] * 2048 + low[k],
-                                 j->width, sums);
-        for (size_t i = 0; i < j->width; i++)
-            out[i] = to_level(sums[i]);
-    }
-}
-
-/* Rows above and below the picture are equal: one is made and copied. */
+/* Rows above and below the picture are all equal. */
 static void fill_rows(const job *j)
 {
     const cxr_levels *levels = j->levels;
     size_t bottom = levels->top + levels->picture.rows;
-    size_t width = j->width * (j->exact ? sizeof *j->wide : sizeof *j->narrow);
-    char *made = j->exact ? (char *)j->wide : (char *)j->narrow;
     if (levels->rows == levels->picture.rows)
         return;
-    size_t model = levels->top > 0 ? 0 : bottom;
-    fill(j, j->lines);
-    squeeze(j, j->lines, j->sums, model);
+    fill(j, j->blocks);
+    squeeze(j, j->blocks, j->sums);
     for (size_t row = 0; row < levels->rows; row++)
-        if (row != model && (row < levels->top || row >= bottom))
-            memcpy(made + row * width, made + model * width, width);
+        if (row < levels->top || row >= bottom)
+            store(j, j->sums, 0, row);
 }
+
+/* ---- the second pass ---- */
+
+static void stack_levels(void *context, size_t part)
+{
+    const job *j = context;
+    int32_t *sums = j->sums + part * j->sum;
+    size_t blocks = (j->width + BLOCK - 1) / BLOCK, size = half_up(j->levels->rows) * PAIR;
+    for (size_t b = blocks * part / j->parts; b < blocks * (part + 1) / j->parts; b++) {
+        size_t first = b * BLOCK, count = j->width - first < BLOCK ? j->width - first : BLOCK;
+        j->kernel->level_lines(j->narrow + b * size, j->rows, sums);
+        j->kernel->to_levels(sums, j->height * BLOCK);
+        for (size_t row = 0; row < j->height; row++)
+            for (size_t i = 0; i < count; i++)
+                ((uint8_t *)j->out)[row * j->width + first + i] = (uint8_t)sums[row * BLOCK + i];
+    }
+}
+
+static void stack_sums(void *context, size_t part)
+{
+    const job *j = context;
+    for (size_t row = j->height * part / j->parts; row < j->height * (part + 1) / j->parts; row++) {
+        size_t first = (size_t)j->rows->first[row], size = (size_t)j->rows->size[row];
+        const int16_t *high = j->rows->high + row * j->rows->width;
+        const int16_t *low = j->rows->low + row * j->rows->width;
+        int64_t *out = (int64_t *)j->out + row * j->width;
+        memset(out, 0, j->width * sizeof *out);
+        for (size_t k = 0; k < size; k++) {
+            const int32_t *line = j->wide + (first + k) * j->width;
+            int64_t weight = high[k] * 2048 + low[k];
+            for (size_t i = 0; i < j->width; i++)
+                out[i] += weight * line[i];
+        }
+    }
+}
+
+/* ---- both ---- */
 
 static int run(job *j, size_t threads)
 {
     const cxr_levels *levels = j->levels;
     j->width = j->columns ? j->columns->count : levels->columns;
     j->height = j->rows ? j->rows->count : levels->rows;
-    j->line = (levels->columns + CXR_LEVEL_LANES + 63) / 32 * 32;
     j->parts = threads;
-    size_t between = levels->rows * j->width;
-    int status = CXR_NO_MEMORY;
-    j->lines = malloc(j->line * threads * sizeof *j->lines);
-    j->sums = malloc(j->width * threads * sizeof *j->sums + 1);
+    j->block = half_up(levels->columns) * PAIR;
+    j->sum = (j->width > j->height ? j->width : j->height) * BLOCK;
+    int status = CXR_NO_MEMORY, direct = !j->exact && j->rows == NULL;
+    size_t narrow = (j->width + BLOCK - 1) / BLOCK * half_up(levels->rows) * PAIR;
+    /* Whole cache lines: a pair of all sixteen is one. */
+    j->blocks = aligned_alloc(64, j->block * threads * sizeof *j->blocks);
+    j->sums = aligned_alloc(64, j->sum * threads * sizeof *j->sums);
     if (j->exact)
-        j->wide = malloc(between * sizeof *j->wide + 1);
-    else if (j->rows == NULL)
-        j->narrow = j->out;
-    else
-        j->narrow = malloc(between + 1);
-    if (j->lines != NULL && j->sums != NULL && (j->wide != NULL || j->narrow != NULL)) {
+        j->wide = malloc(levels->rows * j->width * sizeof *j->wide);
+    else if (!direct)
+        j->narrow = aligned_alloc(64, narrow * sizeof *j->narrow);
+    if (j->narrow != NULL) /* places that no level is stored in are read with a weight of zero */
+        memset(j->narrow, 0, narrow * sizeof *j->narrow);
+    if (j->blocks != NULL && j->sums != NULL && (direct || j->wide != NULL || j->narrow != NULL)) {
         fill_rows(j);
         cxr_share(squeeze_part, j, threads);
-        if (j->rows != NULL)
-            cxr_share(stack_part, j, threads);
+        if (!direct)
+            cxr_share(j->exact ? stack_sums : stack_levels, j, threads);
         status = CXR_OK;
     }
-    free(j->lines);
+    free(j->blocks);
     free(j->sums);
     free(j->wide);
-    if (j->narrow != j->out)
-        free(j->narrow);
+    free(j->narrow);
     return status;
 }
 

@@ -1,175 +1,8 @@
 /* The extension module `_native`: checks what Python hands over, releases the GIL, works. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
-#include "pixels.h"
+#include "bindings.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* ---- arrays ---- */
-
-enum { MOST_ARRAYS = 12 };
-
-/* The buffers one call holds; released together. Begin with count 0. */
-typedef struct {
-    Py_buffer views[MOST_ARRAYS];
-    int count;
-} arrays;
-
-/* A C-contiguous buffer of `axes` axes whose items have one of the struct formats in `formats`, all of
- * one size; NULL with a Python exception where it is something else. */
-static Py_buffer *take(arrays *held, PyObject *object, const char *name, const char *formats,
-                       Py_ssize_t size, int axes, int writable)
-{
-    if (held->count == MOST_ARRAYS) {
-        PyErr_SetString(PyExc_SystemError, "too many arrays");
-        return NULL;
-    }
-    Py_buffer *view = &held->views[held->count];
-    int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
-    if (PyObject_GetBuffer(object, view, flags) != 0)
-        return NULL;
-    held->count++;
-    const char *format = view->format ? view->format : "B";
-    if (format[0] == '@' || format[0] == '=')
-        format++;
-    int fits = strlen(format) == 1 && strchr(formats, format[0]) != NULL &&
-               view->ndim == axes && (size == 0 || view->itemsize == size) &&
-               (uintptr_t)view->buf % (size_t)(view->itemsize ? view->itemsize : 1) == 0;
-    if (!fits) {
-        PyErr_Format(PyExc_ValueError, "%s: expected %d axes of format '%s', got %d of '%s'", name,
-                     axes, formats, view->ndim, format);
-        return NULL;
-    }
-    return view;
-}
-
-static void release(arrays *held)
-{
-    while (held->count > 0)
-        PyBuffer_Release(&held->views[--held->count]);
-}
-
-static int refuse(const char *what)
-{
-    PyErr_SetString(PyExc_ValueError, what);
-    return -1;
-}
-
-static cxr_type type_of(const Py_buffer *view)
-{
-    const char *format = view->format ? view->format : "B";
-    switch (format[strlen(format) - 1]) {
-    case 'b':
-        return CXR_I8;
-    case 'H':
-        return CXR_U16;
-    case 'h':
-        return CXR_I16;
-    default:
-        return CXR_U8;
-    }
-}
-
-static int take_picture(arrays *held, PyObject *object, int writable, cxr_picture *picture)
-{
-    Py_buffer *view = take(held, object, "stored values", "BbHh", 0, 2, writable);
-    if (view == NULL)
-        return -1;
-    if (view->shape[0] < 1 || view->shape[1] < 1 || view->shape[0] > INT32_MAX / 2 ||
-        view->shape[1] > INT32_MAX / 2 || view->shape[0] > INT32_MAX / view->shape[1])
-        return refuse("stored values: expected 1 to 2**31 - 1 of them");
-    *picture = (cxr_picture){view->buf, type_of(view), (size_t)view->shape[0],
-                             (size_t)view->shape[1]};
-    return 0;
-}
-
-/* One entry for each code of the picture. */
-static Py_buffer *take_table(arrays *held, PyObject *object, const char *format, Py_ssize_t size,
-                             const cxr_picture *picture)
-{
-    Py_buffer *view = take(held, object, "table", format, size, 1, 0);
-    if (view != NULL && view->shape[0] != (cxr_item(picture->type) == 1 ? 256 : 65536)) {
-        refuse("table: expected 256 entries for 8 bits, 65536 for 16");
-        return NULL;
-    }
-    return view;
-}
-
-/* Where each output of `count` begins and how many inputs it has: inside `source`, at most `width`. */
-static int check_bounds(const Py_buffer *first, const Py_buffer *size, Py_ssize_t count,
-                        Py_ssize_t width, size_t source)
-{
-    const int32_t *begins = first->buf, *sizes = size->buf;
-    if (count < 1 || first->shape[0] != count || size->shape[0] != count)
-        return refuse("taps: expected first (n,), size (n,) and weights (n, width)");
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (begins[i] < 0 || sizes[i] < 1 || sizes[i] > width ||
-            (size_t)begins[i] + (size_t)sizes[i] > source)
-            return refuse("taps: an output weighs inputs that do not exist");
-    return 0;
-}
-
-static int take_taps(arrays *held, PyObject *given, size_t source, cxr_taps *taps)
-{
-    PyObject *objects[3];
-    if (!PyArg_ParseTuple(given, "OOO", &objects[0], &objects[1], &objects[2]))
-        return -1;
-    Py_buffer *first = take(held, objects[0], "first", "il", 4, 1, 0);
-    Py_buffer *size = first ? take(held, objects[1], "size", "il", 4, 1, 0) : NULL;
-    Py_buffer *weights = size ? take(held, objects[2], "weights", "f", 4, 2, 0) : NULL;
-    if (weights == NULL)
-        return -1;
-    Py_ssize_t count = weights->shape[0], width = weights->shape[1];
-    if (width % CXR_LANES != 0)
-        return refuse("taps: expected lines of a multiple of 8 weights");
-    *taps = (cxr_taps){(size_t)count, (size_t)width, first->buf, size->buf, weights->buf};
-    return check_bounds(first, size, count, width, source);
-}
-
-/* Sums of weights and levels, and of each part of the weights, must stay in 32 bits. */
-static int take_level_taps(arrays *held, PyObject *given, size_t source, cxr_level_taps *taps)
-{
-    PyObject *objects[4];
-    if (!PyArg_ParseTuple(given, "OOOO", &objects[0], &objects[1], &objects[2], &objects[3]))
-        return -1;
-    Py_buffer *first = take(held, objects[0], "first", "il", 4, 1, 0);
-    Py_buffer *size = first ? take(held, objects[1], "size", "il", 4, 1, 0) : NULL;
-    Py_buffer *high = size ? take(held, objects[2], "high weights", "h", 2, 2, 0) : NULL;
-    Py_buffer *low = high ? take(held, objects[3], "low weights", "h", 2, 2, 0) : NULL;
-    if (low == NULL)
-        return -1;
-    Py_ssize_t count = high->shape[0], width = high->shape[1];
-    if (width % CXR_LEVEL_LANES != 0 || low->shape[0] != count || low->shape[1] != width)
-        return refuse("taps: expected two tables of lines of a multiple of 16 weights");
-    *taps = (cxr_level_taps){(size_t)count, (size_t)width, first->buf,
-                             size->buf,     high->buf,     low->buf};
-    if (check_bounds(first, size, count, width, source) != 0)
-        return -1;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        int64_t above = 0, below = 0, whole = 0;
-        for (Py_ssize_t k = i * width; k < (i + 1) * width; k++) {
-            int64_t weight = taps->high[k] * 2048 + taps->low[k];
-            above += taps->high[k] < 0 ? -taps->high[k] : taps->high[k];
-            below += taps->low[k] < 0 ? -taps->low[k] : taps->low[k];
-            whole += weight < 0 ? -weight : weight;
-        }
-        int64_t room = (INT32_MAX - (1 << 21)) / 255;
-        if (above > room || below > room || whole > room)
-            return refuse("taps: the weights are too large to be summed in 32 bits");
-    }
-    return 0;
-}
-
-static int take_region(Py_ssize_t const sides[4], const cxr_picture *picture, cxr_region *region)
-{
-    if (sides[0] < 0 || sides[2] < 0 || sides[0] >= sides[1] || sides[2] >= sides[3] ||
-        (size_t)sides[1] > picture->rows || (size_t)sides[3] > picture->columns)
-        return refuse("region: expected top < bottom and left < right inside the picture");
-    *region = (cxr_region){(size_t)sides[0], (size_t)sides[1], (size_t)sides[2], (size_t)sides[3]};
-    return 0;
-}
 
 static size_t crew(Py_ssize_t threads)
 {
@@ -246,27 +79,27 @@ static PyObject *resize(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OffOO!O!On", &stored, &low, &high, &looked_up, &PyTuple_Type,
                           &taps[0], &PyTuple_Type, &taps[1], &filled, &threads))
         return NULL;
-    arrays held = {.count = 0};
+    cxr_arrays held = {.count = 0};
     cxr_picture picture;
     cxr_taps rows, columns;
     const float *table = NULL;
     PyObject *result = NULL;
-    if (take_picture(&held, stored, 0, &picture) != 0)
+    if (cxr_take_picture(&held, stored, 0, &picture) != 0)
         goto done;
     if (looked_up != Py_None) {
-        Py_buffer *view = take_table(&held, looked_up, "f", 4, &picture);
+        Py_buffer *view = cxr_take_table(&held, looked_up, "f", 4, &picture);
         if (view == NULL)
             goto done;
         table = view->buf;
     }
-    if (take_taps(&held, taps[0], picture.rows, &rows) != 0 ||
-        take_taps(&held, taps[1], picture.columns, &columns) != 0)
+    if (cxr_take_taps(&held, taps[0], picture.rows, &rows) != 0 ||
+        cxr_take_taps(&held, taps[1], picture.columns, &columns) != 0)
         goto done;
-    Py_buffer *out = take(&held, filled, "out", "f", 4, 2, 1);
+    Py_buffer *out = cxr_take(&held, filled, "out", "f", 4, 2, 1);
     if (out == NULL)
         goto done;
     if ((size_t)out->shape[0] != rows.count || (size_t)out->shape[1] != columns.count) {
-        refuse("out: expected one row and column for each output of the taps");
+        cxr_refuse("out: expected one row and column for each output of the taps");
         goto done;
     }
     const cxr_kernel *kernel = kernel_in_use();
@@ -277,26 +110,26 @@ static PyObject *resize(PyObject *self, PyObject *args)
     Py_END_ALLOW_THREADS
     result = answer(status);
 done:
-    release(&held);
+    cxr_release(&held);
     return result;
 }
 
 /* ---- levels ---- */
 
-static int take_levels(arrays *held, PyObject *const objects[2], const Py_ssize_t place[5],
+static int take_levels(cxr_arrays *held, PyObject *const objects[2], const Py_ssize_t place[5],
                        cxr_levels *levels)
 {
     cxr_picture *picture = &levels->picture;
-    if (take_picture(held, objects[0], 0, picture) != 0)
+    if (cxr_take_picture(held, objects[0], 0, picture) != 0)
         return -1;
-    Py_buffer *table = take_table(held, objects[1], "B", 1, picture);
+    Py_buffer *table = cxr_take_table(held, objects[1], "B", 1, picture);
     if (table == NULL)
         return -1;
     Py_ssize_t top = place[0], left = place[1], rows = place[2], columns = place[3];
     if (top < 0 || left < 0 || rows < 1 || columns < 1 || rows > INT32_MAX / columns ||
         top > rows || left > columns || picture->rows > (size_t)(rows - top) ||
         picture->columns > (size_t)(columns - left) || place[4] < 0 || place[4] > 255)
-        return refuse("place: expected (top, left, rows, columns, fill) around the picture");
+        return cxr_refuse("place: expected (top, left, rows, columns, fill) around the picture");
     levels->table = table->buf;
     levels->top = (size_t)top, levels->left = (size_t)left;
     levels->rows = (size_t)rows, levels->columns = (size_t)columns;
@@ -323,7 +156,7 @@ static PyObject *weigh_levels(PyObject *args, int exact)
                           &place[2], &place[3], &place[4], &given[0], &given[1], &filled,
                           &threads))
         return NULL;
-    arrays held = {.count = 0};
+    cxr_arrays held = {.count = 0};
     cxr_levels levels;
     cxr_level_taps taps[2], *used[2] = {NULL, NULL};
     PyObject *result = NULL;
@@ -334,19 +167,19 @@ static PyObject *weigh_levels(PyObject *args, int exact)
         if (given[axis] == Py_None && !exact)
             continue;
         if (!PyTuple_Check(given[axis])) {
-            refuse("taps: expected a tuple");
+            cxr_refuse("taps: expected a tuple");
             goto done;
         }
-        if (take_level_taps(&held, given[axis], sides[axis], &taps[axis]) != 0)
+        if (cxr_take_level_taps(&held, given[axis], sides[axis], &taps[axis]) != 0)
             goto done;
         used[axis] = &taps[axis];
         sides[axis] = taps[axis].count;
     }
-    Py_buffer *out = take(&held, filled, "out", exact ? "lq" : "B", exact ? 8 : 1, 2, 1);
+    Py_buffer *out = cxr_take(&held, filled, "out", exact ? "lq" : "B", exact ? 8 : 1, 2, 1);
     if (out == NULL)
         goto done;
     if ((size_t)out->shape[0] != sides[0] || (size_t)out->shape[1] != sides[1]) {
-        refuse("out: expected the size that the taps give");
+        cxr_refuse("out: expected the size that the taps give");
         goto done;
     }
     const cxr_kernel *kernel = kernel_in_use();
@@ -359,7 +192,7 @@ static PyObject *weigh_levels(PyObject *args, int exact)
     Py_END_ALLOW_THREADS
     result = answer(status);
 done:
-    release(&held);
+    cxr_release(&held);
     return result;
 }
 
@@ -390,17 +223,17 @@ static PyObject *histogram(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "O(nnnn)On", &stored, &sides[0], &sides[1], &sides[2], &sides[3],
                           &filled, &threads))
         return NULL;
-    arrays held = {.count = 0};
+    cxr_arrays held = {.count = 0};
     cxr_picture picture;
     cxr_region region;
     PyObject *result = NULL;
-    if (take_picture(&held, stored, 0, &picture) != 0 || take_region(sides, &picture, &region) != 0)
+    if (cxr_take_picture(&held, stored, 0, &picture) != 0 || cxr_take_region(sides, &picture, &region) != 0)
         goto done;
-    Py_buffer *counts = take(&held, filled, "counts", "lq", 8, 1, 1);
+    Py_buffer *counts = cxr_take(&held, filled, "counts", "lq", 8, 1, 1);
     if (counts == NULL)
         goto done;
     if (counts->shape[0] != (cxr_item(picture.type) == 1 ? 256 : 65536)) {
-        refuse("counts: expected 256 for 8 bits, 65536 for 16");
+        cxr_refuse("counts: expected 256 for 8 bits, 65536 for 16");
         goto done;
     }
     int status;
@@ -409,7 +242,7 @@ static PyObject *histogram(PyObject *self, PyObject *args)
     Py_END_ALLOW_THREADS
     result = answer(status);
 done:
-    release(&held);
+    cxr_release(&held);
     return result;
 }
 
@@ -426,20 +259,20 @@ static PyObject *extent(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "O(nnnn)n", &stored, &sides[0], &sides[1], &sides[2], &sides[3],
                           &threads))
         return NULL;
-    arrays held = {.count = 0};
+    cxr_arrays held = {.count = 0};
     cxr_picture picture;
     cxr_region region;
     int32_t least = 0, most = 0;
-    if (take_picture(&held, stored, 0, &picture) != 0 ||
-        take_region(sides, &picture, &region) != 0) {
-        release(&held);
+    if (cxr_take_picture(&held, stored, 0, &picture) != 0 ||
+        cxr_take_region(sides, &picture, &region) != 0) {
+        cxr_release(&held);
         return NULL;
     }
     const cxr_kernel *kernel = kernel_in_use();
     Py_BEGIN_ALLOW_THREADS
     cxr_extent(kernel, &picture, &region, &least, &most, crew(threads));
     Py_END_ALLOW_THREADS
-    release(&held);
+    cxr_release(&held);
     return Py_BuildValue("ii", (int)least, (int)most);
 }
 
@@ -462,16 +295,16 @@ static PyObject *read_values(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "iLO(iii)n", &file, &offset, &stored, &layout.swap, &layout.shift,
                           &layout.bits, &threads))
         return NULL;
-    arrays held = {.count = 0};
+    cxr_arrays held = {.count = 0};
     cxr_picture picture;
     PyObject *result = NULL;
-    if (take_picture(&held, stored, 1, &picture) != 0)
+    if (cxr_take_picture(&held, stored, 1, &picture) != 0)
         goto done;
     int item = (int)cxr_item(picture.type);
     layout.sign = picture.type == CXR_I16;
     if (picture.type == CXR_I8 || layout.bits < 1 || layout.shift < 0 ||
         layout.shift > item * 8 - layout.bits || (layout.swap && item == 1) || offset < 0) {
-        refuse("read: expected a layout that fits uint8, uint16 or int16");
+        cxr_refuse("read: expected a layout that fits uint8, uint16 or int16");
         goto done;
     }
     const cxr_kernel *kernel = kernel_in_use();
@@ -489,7 +322,7 @@ static PyObject *read_values(PyObject *self, PyObject *args)
         result = PyLong_FromSsize_t((Py_ssize_t)got);
     }
 done:
-    release(&held);
+    cxr_release(&held);
     return result;
 }
 

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 enum { CXR_OK = 0, CXR_NO_MEMORY = -1 };
-enum { CXR_MOST_THREADS = 16, CXR_LANES = 8, CXR_LEVEL_LANES = 16 };
+enum { CXR_MOST_THREADS = 16, CXR_LANES = 8, CXR_LEVEL_LANES = 16, CXR_UNIT_BITS = 22 };
 
 typedef enum { CXR_U8, CXR_I8, CXR_U16, CXR_I16, CXR_TYPES } cxr_type;
 
@@ -41,8 +41,8 @@ typedef struct {
     const float *weights;
 } cxr_taps;
 
-/* The same with whole weights, high * 2048 + low; `width` is a multiple of CXR_LEVEL_LANES, and
- * an output's absolute weights add up to less than 2^31 / 255. */
+/* The same with whole weights, high * 2048 + low; `first` and `width` are even, and an output's
+ * absolute weights add up to less than 2^31 / 255. */
 typedef struct {
     size_t count, width;
     const int32_t *first, *size;
@@ -63,8 +63,9 @@ typedef struct {
     cxr_add four[CXR_TYPES], one[CXR_TYPES]; /* so many rows at once */
     cxr_add_looked_up looked_up[2];          /* one row of codes of 8 and of 16 bits */
     void (*columns)(const float *line, const cxr_taps *taps, float *out);
-    void (*level_columns)(const int16_t *line, const cxr_level_taps *taps, int32_t *out);
-    void (*level_row)(const uint8_t *line, int32_t weight, size_t columns, int32_t *sums);
+    /* Sixteen lines of levels, block[pair][line][2], to out[taps->count][line], not rounded. */
+    void (*level_lines)(const int16_t *block, const cxr_level_taps *taps, int32_t *out);
+    void (*to_levels)(int32_t *sums, size_t count); /* from units of 2^-CXR_UNIT_BITS, in place */
     void (*unpack)(uint16_t *values, size_t count, int swap, int shift, int bits, int sign);
     void (*extent[CXR_TYPES])(const void *line, size_t count, int32_t *least, int32_t *most);
 } cxr_kernel;

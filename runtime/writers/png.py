@@ -18,19 +18,22 @@ def encode_grey(picture: NDArray[np.uint8]) -> bytes:
         picture: uint8 (h, w), at least one pixel.
 
     Every row is stored as its difference from the row above (filter type 2), which suits the
-    smooth pictures of radiography and needs no search.
+    smooth pictures of radiography and needs no search. What repeats in such rows are runs of one
+    value: deflate that looks for these alone is much quicker than one that looks for any repeat, and
+    finds about as much.
     """
     height, width = picture.shape
     rows = np.empty((height, width + 1), np.uint8)
     rows[:, 0] = _FILTER_UP
     rows[0, 1:] = picture[0]
     rows[1:, 1:] = picture[1:] - picture[:-1]
+    deflate = zlib.compressobj(strategy=zlib.Z_RLE)
     header = struct.pack(">IIBBBBB", width, height, 8, _GREY, 0, 0, 0)
     return b"".join(
         (
             _SIGNATURE,
             _chunk(b"IHDR", header),
-            _chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)),
+            _chunk(b"IDAT", deflate.compress(rows) + deflate.flush()),
             _chunk(b"IEND", b""),
         )
     )

@@ -119,8 +119,8 @@ def read_header(stream: IO[bytes], size: int, limits: Limits) -> Header:
 
 
 def _read_early(stream: IO[bytes], size: int, limits: Limits) -> Header | None:
-    """Parse the header in memory, which is quicker, where the first bytes of the file hold it whole;
-    None where they do not, or for any other reason, which is then found and said anew.
+    """Parse the header in memory, which is quicker, where the first bytes hold it whole; None where
+    they do not, or for any other reason, which is then found and said anew.
 
     An element takes eight bytes or more and a few reads, so these bytes keep within the limit on
     reads.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cxr_edge.preprocess.eight_bit import resize_eight_bit, round_mean, whole_taps
 from cxr_edge.preprocess.native import kernels, threads_for
-from cxr_edge.preprocess.resample import Kernel, resize_columns, resize_rows, taps
+from cxr_edge.preprocess.resample import Kernel, Taps, resize_columns, resize_rows, taps
 from cxr_edge.preprocess.tone import Tone, all_codes
 
 Float32 = NDArray[np.float32]
@@ -30,22 +30,47 @@ def tone_and_resize(
     Returns:
         float32 (height, width), 0..1 (bicubic and lanczos may overshoot).
     """
-    native = kernels()
     bounds = tone.bounds(stored.dtype)
-    if native is None or bounds is None:
+    if kernels() is None or bounds is None:
         return _tone_and_resize(stored, tone, height, width, kernel)
     rows, columns = taps(stored.shape[0], height, kernel), taps(stored.shape[1], width, kernel)
-    out = np.empty((height, width), np.float32)
+    return tone.finish(_weigh(stored, bounds, tone.table, rows, columns))
+
+
+def weigh_table(
+    stored: NDArray[np.generic], table: Float32, rows: Taps, columns: Taps
+) -> Float32 | None:
+    """Look stored values up in a table of their codes and weigh rows and columns.
+
+    Returns:
+        float32, one row and column for each output of the taps; None where numpy is to do it.
+    """
+    bounds = Tone(table=table).bounds(stored.dtype)
+    if kernels() is None or bounds is None:
+        return None
+    return _weigh(stored, bounds, table, rows, columns)
+
+
+def _weigh(
+    stored: NDArray[np.generic],
+    bounds: tuple[float, float],
+    table: Float32 | None,
+    rows: Taps,
+    columns: Taps,
+) -> Float32:
+    native = kernels()
+    assert native is not None
+    out = np.empty((len(rows.first), len(columns.first)), np.float32)
     native.resize(
         np.ascontiguousarray(stored),
         *bounds,
-        tone.table,
+        table,
         (rows.first, rows.size, rows.weights),
         (columns.first, columns.size, columns.weights),
         out,
         threads_for(stored.size),
     )
-    return tone.finish(out)
+    return out
 
 
 def _tone_and_resize(

@@ -1,13 +1,12 @@
 """Runs a recipe on one image."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from cxr_edge.errors import StudyError
 from cxr_edge.preprocess.eight_bit import resize_eight_bit
 from cxr_edge.preprocess.fused import levels_and_resize, pad, tone_and_resize
+from cxr_edge.preprocess.mask import resized_mask, valid_mask
 from cxr_edge.preprocess.recipe import (
     Crop,
     Normalise,
@@ -46,7 +45,6 @@ def apply(recipe: Recipe, image: SourceImage) -> Float32:
         tone = tone.quantised(steps[0].rounding, image.stored.dtype)
         steps = steps[1:]
     masked = any(isinstance(step, Standardise) for step in steps)
-    mask = _valid_mask(image) if masked else None
     first = steps[0] if steps else None
     fill = first.fill if isinstance(first, Pad) else None
     second = first if fill is None or len(steps) < 2 else steps[1]
@@ -54,7 +52,7 @@ def apply(recipe: Recipe, image: SourceImage) -> Float32:
         steps = steps[1:]
         height, width = target_size(first, *image.stored.shape)
         picture = tone_and_resize(image.stored, tone, height, width, _kernel(first))
-        mask = mask if mask is None else resize(mask, height, width, _kernel(first))
+        mask = resized_mask(image, height, width, _kernel(first)) if masked else None
     elif isinstance(second, Resize) and second.eight_bit and not masked:
         steps = steps[1:] if fill is None else steps[2:]
         rows, columns = image.stored.shape
@@ -62,10 +60,12 @@ def apply(recipe: Recipe, image: SourceImage) -> Float32:
             rows = columns = max(rows, columns)
         height, width = target_size(second, rows, columns)
         picture = levels_and_resize(image.stored, tone, fill, height, width, _kernel(second))
+        mask = None
     else:
         picture = tone.apply(image.stored)
+        mask = valid_mask(image) if masked else None
     for step in steps:
-        if masked and isinstance(step, Pad) and mask is None:
+        if isinstance(step, Pad) and masked and mask is None:
             mask = np.ones(picture.shape[-2:], np.float32)
         picture = apply_step(step, picture, mask)
         if mask is not None and isinstance(step, Resize | Crop):
@@ -88,23 +88,6 @@ def target_size(step: Resize, height: int, width: int) -> tuple[int, int]:
 
 def _kernel(step: Resize) -> Kernel:
     return Kernel(step.kernel, step.antialias, step.align_corners)
-
-
-def _valid_mask(image: SourceImage) -> Float32 | None:
-    """Return 1 where a pixel is neither padding nor outside the borders; None where all are."""
-    if image.padding is None and image.region is None:
-        return None
-    mask = np.ones(image.stored.shape, np.float32)
-    if image.padding is not None:
-        low, high = image.padding
-        stored: NDArray[Any] = image.stored
-        mask[(stored >= low) & (stored <= high)] = 0.0
-    if image.region is not None:
-        top, bottom, left, right = image.region
-        inside = np.zeros_like(mask)
-        inside[top:bottom, left:right] = mask[top:bottom, left:right]
-        mask = inside
-    return mask
 
 
 def apply_step(step: Step, picture: Float32, mask: Float32 | None) -> Float32:

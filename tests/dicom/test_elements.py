@@ -1,6 +1,7 @@
 """Values of a header against pydicom's own, and headers read from memory against whole ones."""
 
 import io
+import random
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,46 @@ def test_early_bytes_keep_the_limits() -> None:
         read(data, Limits(max_header_reads=300))
     with pytest.raises(StudyError, match="header is longer than"):
         read(data, Limits(max_header_bytes=1500))
+
+
+def _outcome(data: bytes) -> list[object]:
+    """What reading a header comes to: where the pixels are and the values, or the refusal."""
+    try:
+        header = read(data)
+    except StudyError as error:
+        return [type(error), str(error)]
+    values: list[object] = [header.pixel_offset, header.pixel_length, header.transfer_syntax_uid]
+    with quiet_pydicom():
+        for keyword in ASKED:
+            try:
+                values.append(str(header.elements.get(keyword)))
+            except Exception as error:
+                values.append(type(error))
+    return values
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_damage_ends_alike_however_the_header_is_read(
+    monkeypatch: pytest.MonkeyPatch, syntax: str
+) -> None:
+    data = store(crowded(), draw_chest(), syntax)
+    start = len(data) - 2 * draw_chest().size
+    rng = random.Random(3)
+    outcomes = []
+    for _ in range(300):
+        damaged = bytearray(data)
+        place = rng.randrange(128, start)
+        match rng.randrange(3):
+            case 0:
+                damaged[place] = rng.randrange(256)
+            case 1:
+                damaged[place:place] = rng.randbytes(rng.randrange(1, 20))
+            case _:
+                del damaged[place : place + rng.randrange(1, 30)]
+        with monkeypatch.context() as patch:
+            early = _outcome(bytes(damaged))
+            patch.setattr(headers, "_EARLY", 0)
+            assert _outcome(bytes(damaged)) == early
+        outcomes.append(len(early) == 2)
+    assert any(outcomes)
+    assert not all(outcomes)

@@ -18,6 +18,7 @@ from cxr_edge.benchmarks.parts.index_peers import index
 from cxr_edge.benchmarks.parts.int8 import int8
 from cxr_edge.benchmarks.parts.labeler import labeler
 from cxr_edge.benchmarks.parts.opening import opening
+from cxr_edge.benchmarks.parts.roofline import roofline
 from cxr_edge.benchmarks.parts.stages import stages
 from cxr_edge.benchmarks.parts.startup import startup
 from cxr_edge.benchmarks.pictures.commands import pictures, readme
@@ -54,6 +55,7 @@ def _was_given(context: click.Context, name: str) -> bool:
 
 
 bench.add_command(stages)
+bench.add_command(roofline)
 bench.add_command(blas)
 bench.add_command(startup)
 bench.add_command(labeler)

@@ -1,6 +1,7 @@
 """The networks that are measured: the embedded default, and two of published size, made up."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ PRECISIONS = ("fp32", "fp16")
 
 @dataclass(frozen=True)
 class Network:
-    """An image network in both precisions.
+    """An image network in one or both precisions.
 
     Attributes:
         name: as it stands in tables.
@@ -48,11 +49,12 @@ class Network:
         return np.asarray(self.spec.samples(count, np.random.default_rng(count))[0], np.float32)
 
 
-def make(name: str) -> Network:
-    """Trace one network in both precisions.
+def make(name: str, precisions: Sequence[str] = PRECISIONS) -> Network:
+    """Trace one network.
 
     Args:
         name: of ``cxr_edge.benchmarks.parts.engines.NETWORKS``.
+        precisions: of ``PRECISIONS``.
     """
     from cxr_edge.export.precision import fold_casts, trace
     from cxr_edge.export.registry import spec_builder
@@ -64,9 +66,12 @@ def make(name: str) -> Network:
             checkpoint = made_up_checkpoint(shapes_of(architecture), Path(folder))
         spec = spec_builder(architecture)(checkpoint, None)
     image = next(graph for graph in spec.graphs if graph.role == "image")
-    plain = trace(image)
-    half = fold_casts(trace(image, half=True), image.role)
-    graphs = dict(zip(PRECISIONS, (plain, half), strict=True))
+    graphs = {
+        precision: fold_casts(trace(image, half=True), image.role)
+        if precision == "fp16"
+        else trace(image)
+        for precision in precisions
+    }
     return Network(
         name=name,
         models={precision: graph.model for precision, graph in graphs.items()},

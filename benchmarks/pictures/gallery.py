@@ -20,7 +20,7 @@ _NO_QUALITY = (
 )
 _NO_ROOFLINE = (
     "A roofline is left out: this record counts no bytes and operations of a network and no rates "
-    "of the machine. benchmarks/gpu.sh measures them."
+    "of the machine. cxr-bench roofline measures them, and benchmarks/gpu.sh on a GPU."
 )
 
 

@@ -30,14 +30,13 @@ if TYPE_CHECKING:
 
 _LEFT, _RIGHT = 0.085, 0.58
 _CAPTION = (
-    "Lines: rates of copying on the device and of half-precision matrix products, measured there. "
+    "Lines: rates of copying on the device and of {precision} matrix products, measured there. "
     "Points: of each network and batch the quickest of our engines, p50, in percent of what the "
     "lines allow. Operations and bytes (weights, inputs, outputs once) are counted from the graph."
 )
-
-
-_HALF = " fp16"
-"""How the names of the systems end that run the graph whose work was counted."""
+_WORDS = {"fp16": "half-precision", "fp32": "single-precision"}
+"""Precisions as the record names them; so end the names of the systems that run the graph whose
+work was counted."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class Roof:
     device: str
     bytes_per_second: float
     operations_per_second: float
+    precision: str = "fp16"
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,11 @@ class Run:
 
 
 def read_roofline(record: Mapping[str, Any]) -> tuple[Roof, list[Run]] | None:
-    """The rates of a device, and the quickest engine of every network and batch in half precision.
+    """The rates of a device, and the quickest engine of every network and batch.
 
     Args:
-        record: as ``benchmarks/gpu.sh`` writes it, or any other.
+        record: as ``cxr-bench roofline`` writes it in single precision and ``benchmarks/gpu.sh``
+            in half precision, or any other.
 
     Returns:
         None where bytes, operations or rates are not there.
@@ -92,12 +93,16 @@ def read_roofline(record: Mapping[str, Any]) -> tuple[Roof, list[Run]] | None:
         rates = results.get("rates", {})
         if not rates.get("device") or not rates.get("operations"):
             return None
-        roof = Roof(str(results["device"]), float(rates["device"]), float(rates["operations"]))
+        precision = str(results.get("precision", "fp16"))
+        if precision not in _WORDS:
+            raise ValueError("an unknown precision")
+        limits = float(rates["device"]), float(rates["operations"])
+        roof = Roof(str(results["device"]), *limits, precision)
         runs = [
             run
             for name, network in results["networks"].items()
             for batch, work in network["work"].items()
-            if (run := _quickest(name, network, batch, work)) is not None
+            if (run := _quickest(name, network, batch, work, precision)) is not None
         ]
         figures = [roof.bytes_per_second, roof.operations_per_second]
         figures += [value for run in runs for value in (run.bytes, run.operations, run.ms)]
@@ -106,19 +111,19 @@ def read_roofline(record: Mapping[str, Any]) -> tuple[Roof, list[Run]] | None:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecordError(
             f"the rates or the work of a record are damaged ({type(error).__name__}: {error}); "
-            "measure again with benchmarks/gpu.sh"
+            "measure again with cxr-bench roofline or benchmarks/gpu.sh"
         ) from error
     return (roof, runs) if runs else None
 
 
 def _quickest(
-    name: str, network: Mapping[str, Any], batch: str, work: Mapping[str, Any]
+    name: str, network: Mapping[str, Any], batch: str, work: Mapping[str, Any], precision: str
 ) -> Run | None:
-    """None where no engine ran the batch in half precision."""
+    """None where no engine ran the batch in this precision."""
     times = {
         system: float(row["batches"][batch]["p50"])
         for system, row in network["engines"].items()
-        if system.endswith(_HALF)
+        if system.endswith(f" {precision}")
         and not system.startswith("torch")
         and batch in row.get("batches", {})
     }
@@ -126,7 +131,7 @@ def _quickest(
         return None
     system = min(times, key=lambda one: times[one])
     moved, done = float(work["bytes"]), float(work["operations"])
-    return Run(name, system.removesuffix(_HALF), int(batch), moved, done, times[system])
+    return Run(name, system.removesuffix(f" {precision}"), int(batch), moved, done, times[system])
 
 
 def roofline(roof: Roof, runs: Sequence[Run], name: str = "roofline") -> Picture:
@@ -138,7 +143,7 @@ def roofline(roof: Roof, runs: Sequence[Run], name: str = "roofline") -> Picture
         tall = max(2.6, LINE * len(runs) + 0.3)
         height = tall + 0.55 + HEADLINE
         figure = Figure(figsize=(WIDTH, height))
-        title = f"Roofline of {roof.device}, half precision"
+        title = f"Roofline of {roof.device}, {_WORDS[roof.precision].replace('-', ' ')}"
         headline(figure, title)
         axes = figure.add_axes((_LEFT, 0.5 / height, _RIGHT - _LEFT, tall / height))
         unit, letter = _unit(roof)
@@ -151,8 +156,9 @@ def roofline(roof: Roof, runs: Sequence[Run], name: str = "roofline") -> Picture
             _point(axes, series[run.name], run.intensity, run.rate / unit)
             point_to(axes, (run.intensity, run.rate / unit), place)
             axes.text(1.05, place, _name(run, roof), **BESIDE, transform=axes.transAxes)
+        caption = _CAPTION.format(precision=_WORDS[roof.precision])
         alt = "; ".join(_name(run, roof) for run in runs)
-        return finish(figure, name, title, f"Share of the roof: {alt}.", _CAPTION)
+        return finish(figure, name, title, f"Share of the roof: {alt}.", caption)
 
 
 def _unit(roof: Roof) -> tuple[float, str]:
@@ -161,7 +167,7 @@ def _unit(roof: Roof) -> tuple[float, str]:
 
 def _roof(axes: "Axes", roof: Roof, runs: Sequence[Run]) -> None:
     """The two limits, over all intensities that are drawn."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     unit, letter = _unit(roof)
     ridge = roof.operations_per_second / roof.bytes_per_second
@@ -171,7 +177,9 @@ def _roof(axes: "Axes", roof: Roof, runs: Sequence[Run]) -> None:
     axes.set(xscale="log", yscale="log", xlim=(left, right))
     axes.set_ylim(min(left * slope, *(run.rate / unit / 2 for run in runs)), top * 2.5)
     for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
     axes.plot([left, ridge, right], [left * slope, top, top], color=BLACK, linewidth=1.4)
     axes.text(ridge, top * 1.15, f"{top:,.3g} {letter}op/s", fontsize=SMALL)
     middle = left**0.75 * ridge**0.25

@@ -252,6 +252,17 @@ def test_the_roofline_says_what_part_of_it_is_reached(drawn_record: dict[str, An
     assert found.left_out == []
 
 
+def test_a_roofline_of_processors_is_of_single_precision() -> None:
+    """The same by hand, of the runs whose names say so: 2 op/B allow 20 Gop/s, 5 are done."""
+    networks = {"a network": network("1", 2e6, {"cpu fp32": 0.4, "cpu fp16": 0.1})}
+    found = read_roofline({"results": {**ROOF, "precision": "fp32", "networks": networks}})
+    assert found is not None
+    picture = roofline(*found)
+    assert "a network, batch 1, cpu: 25 %" in texts(root(picture))
+    assert picture.title == "Roofline of a device, single precision"
+    assert "single-precision matrix products" in picture.caption
+
+
 def test_points_lie_under_the_roof_where_they_belong() -> None:
     found = read_roofline({"results": ROOF})
     assert found is not None
@@ -272,6 +283,7 @@ def test_points_lie_under_the_roof_where_they_belong() -> None:
         {"networks": {"x": network("1", 0, {"cuda fp16": 1})}},
         {"rates": {"device": "fast", "operations": 1}},
         {"rates": []},
+        {"precision": "fp7"},
     ],
 )
 def test_damaged_rates_are_an_error(change: dict[str, object]) -> None:

@@ -18,14 +18,13 @@ typedef struct {
     const cxr_level_taps *rows, *columns;
     int exact; /* sums and not levels */
     size_t width, height; /* of the result */
-    int16_t *blocks; /* for each part: sixteen rows of the larger picture */
+    int16_t *blocks; /* for each thread: sixteen rows of the larger picture */
     size_t block;
-    int32_t *sums; /* for each part: sixteen rows or columns of what the taps give */
+    int32_t *sums; /* for each thread: sixteen rows or columns of what the taps give */
     size_t sum;
     int16_t *narrow; /* levels after the first pass */
     int32_t *wide;   /* or sums, levels->rows x width */
     void *out;
-    size_t parts;
 } job;
 
 static size_t half_up(size_t count)
@@ -68,12 +67,6 @@ static size_t in_pairs(size_t along, size_t lane)
 PACK(uint8)
 PACK(uint16)
 
-static void fill(const job *j, int16_t *block)
-{
-    for (size_t i = 0; i < j->block; i++)
-        block[i] = j->levels->fill;
-}
-
 /* The first pass over a block. */
 static void squeeze(const job *j, const int16_t *block, int32_t *sums)
 {
@@ -104,25 +97,21 @@ static void store(const job *j, const int32_t *sums, size_t lane, size_t row)
     }
 }
 
-static void squeeze_part(void *context, size_t part)
+static void squeeze_rows(void *context, size_t thread, size_t chunk)
 {
     const job *j = context;
     const cxr_levels *levels = j->levels;
-    int16_t *block = j->blocks + part * j->block;
-    int32_t *sums = j->sums + part * j->sum;
-    size_t begin = levels->picture.rows * part / j->parts;
-    size_t end = levels->picture.rows * (part + 1) / j->parts;
-    fill(j, block);
-    for (size_t row = begin; row < end; row += BLOCK) {
-        size_t count = end - row < BLOCK ? end - row : BLOCK;
-        if (cxr_item(levels->picture.type) == 1)
-            pack_uint8(levels, row, count, block);
-        else
-            pack_uint16(levels, row, count, block);
-        squeeze(j, block, sums);
-        for (size_t r = 0; r < count; r++)
-            store(j, sums, r, levels->top + row + r);
-    }
+    int16_t *block = j->blocks + thread * j->block;
+    int32_t *sums = j->sums + thread * j->sum;
+    size_t row = chunk * BLOCK, left = levels->picture.rows - row;
+    size_t count = left < BLOCK ? left : BLOCK;
+    if (cxr_item(levels->picture.type) == 1)
+        pack_uint8(levels, row, count, block);
+    else
+        pack_uint16(levels, row, count, block);
+    squeeze(j, block, sums);
+    for (size_t r = 0; r < count; r++)
+        store(j, sums, r, levels->top + row + r);
 }
 
 /* Rows above and below the picture are all equal. */
@@ -132,7 +121,6 @@ static void fill_rows(const job *j)
     size_t bottom = levels->top + levels->picture.rows;
     if (levels->rows == levels->picture.rows)
         return;
-    fill(j, j->blocks);
     squeeze(j, j->blocks, j->sums);
     for (size_t row = 0; row < levels->rows; row++)
         if (row < levels->top || row >= bottom)
@@ -141,36 +129,32 @@ static void fill_rows(const job *j)
 
 /* ---- the second pass ---- */
 
-static void stack_levels(void *context, size_t part)
+static void stack_levels(void *context, size_t thread, size_t chunk)
 {
     const job *j = context;
-    int32_t *sums = j->sums + part * j->sum;
-    size_t blocks = (j->width + BLOCK - 1) / BLOCK, size = half_up(j->levels->rows) * PAIR;
-    for (size_t b = blocks * part / j->parts; b < blocks * (part + 1) / j->parts; b++) {
-        size_t first = b * BLOCK, count = j->width - first < BLOCK ? j->width - first : BLOCK;
-        j->kernel->level_lines(j->narrow + b * size, j->rows, sums);
-        j->kernel->to_levels(sums, j->height * BLOCK);
-        for (size_t row = 0; row < j->height; row++)
-            for (size_t i = 0; i < count; i++)
-                ((uint8_t *)j->out)[row * j->width + first + i] = (uint8_t)sums[row * BLOCK + i];
-    }
+    int32_t *sums = j->sums + thread * j->sum;
+    size_t first = chunk * BLOCK, count = j->width - first < BLOCK ? j->width - first : BLOCK;
+    j->kernel->level_lines(j->narrow + chunk * half_up(j->levels->rows) * PAIR, j->rows, sums);
+    j->kernel->to_levels(sums, j->height * BLOCK);
+    for (size_t row = 0; row < j->height; row++)
+        for (size_t i = 0; i < count; i++)
+            ((uint8_t *)j->out)[row * j->width + first + i] = (uint8_t)sums[row * BLOCK + i];
 }
 
-static void stack_sums(void *context, size_t part)
+static void stack_sums(void *context, size_t thread, size_t chunk)
 {
+    (void)thread;
     const job *j = context;
-    for (size_t row = j->height * part / j->parts; row < j->height * (part + 1) / j->parts; row++) {
-        size_t first = (size_t)j->rows->first[row], size = (size_t)j->rows->size[row];
-        const int16_t *high = j->rows->high + row * j->rows->width;
-        const int16_t *low = j->rows->low + row * j->rows->width;
-        int64_t *out = (int64_t *)j->out + row * j->width;
-        memset(out, 0, j->width * sizeof *out);
-        for (size_t k = 0; k < size; k++) {
-            const int32_t *line = j->wide + (first + k) * j->width;
-            int64_t weight = high[k] * 2048 + low[k];
-            for (size_t i = 0; i < j->width; i++)
-                out[i] += weight * line[i];
-        }
+    size_t first = (size_t)j->rows->first[chunk], size = (size_t)j->rows->size[chunk];
+    const int16_t *high = j->rows->high + chunk * j->rows->width;
+    const int16_t *low = j->rows->low + chunk * j->rows->width;
+    int64_t *out = (int64_t *)j->out + chunk * j->width;
+    memset(out, 0, j->width * sizeof *out);
+    for (size_t k = 0; k < size; k++) {
+        const int32_t *line = j->wide + (first + k) * j->width;
+        int64_t weight = high[k] * 2048 + low[k];
+        for (size_t i = 0; i < j->width; i++)
+            out[i] += weight * line[i];
     }
 }
 
@@ -181,11 +165,11 @@ static int run(job *j, size_t threads)
     const cxr_levels *levels = j->levels;
     j->width = j->columns ? j->columns->count : levels->columns;
     j->height = j->rows ? j->rows->count : levels->rows;
-    j->parts = threads;
     j->block = half_up(levels->columns) * PAIR;
     j->sum = (j->width > j->height ? j->width : j->height) * BLOCK;
+    size_t across = (j->width + BLOCK - 1) / BLOCK;
     int status = CXR_NO_MEMORY, direct = !j->exact && j->rows == NULL;
-    size_t narrow = (j->width + BLOCK - 1) / BLOCK * half_up(levels->rows) * PAIR;
+    size_t narrow = across * half_up(levels->rows) * PAIR;
     /* Whole cache lines: a pair of all sixteen is one. */
     j->blocks = aligned_alloc(64, j->block * threads * sizeof *j->blocks);
     j->sums = aligned_alloc(64, j->sum * threads * sizeof *j->sums);
@@ -196,10 +180,14 @@ static int run(job *j, size_t threads)
     if (j->narrow != NULL) /* places that no level is stored in are read with a weight of zero */
         memset(j->narrow, 0, narrow * sizeof *j->narrow);
     if (j->blocks != NULL && j->sums != NULL && (direct || j->wide != NULL || j->narrow != NULL)) {
+        for (size_t i = 0; i < j->block * threads; i++)
+            j->blocks[i] = levels->fill; /* only the picture's own places are written again */
         fill_rows(j);
-        cxr_share(squeeze_part, j, threads);
-        if (!direct)
-            cxr_share(j->exact ? stack_sums : stack_levels, j, threads);
+        cxr_share(squeeze_rows, j, threads, (levels->picture.rows + BLOCK - 1) / BLOCK);
+        if (j->exact)
+            cxr_share(stack_sums, j, threads, j->height);
+        else if (!direct)
+            cxr_share(stack_levels, j, threads, across);
         status = CXR_OK;
     }
     free(j->blocks);

@@ -1,8 +1,8 @@
 /* Work on the pixels of one radiograph; plain C11 and POSIX, no Python in here.
  *
  * Every pointer is to memory of the caller, who has checked that the taps stay inside the picture
- * (module.c does). Work is shared out by rows of the result, and each number of a result is made
- * by one thread in one order, so the number of threads never changes a bit.
+ * (module.c does). Each number of a result is made by one thread in one order, or is a sum of whole
+ * numbers, so the number of threads never changes a bit.
  */
 #ifndef CXR_PIXELS_H
 #define CXR_PIXELS_H
@@ -75,9 +75,12 @@ extern const cxr_kernel cxr_kernels[];
 
 /* ---- crew.c ---- */
 
-/* Calls task(context, part) for every part below `parts`, each in a thread of its own where the
- * system gives one; returns when all are done. */
-void cxr_share(void (*task)(void *context, size_t part), void *context, size_t parts);
+typedef void (*cxr_task)(void *context, size_t thread, size_t chunk);
+
+/* Calls the task once for every chunk, each taken by the next thread that is free, so that one which
+ * is kept waiting by other programs holds up little. `thread` tells their memory apart. Where the
+ * system starts fewer threads, fewer do it. Returns when all is done. */
+void cxr_share(cxr_task task, void *context, size_t threads, size_t chunks);
 
 /* ---- resize.c ---- */
 

@@ -21,7 +21,6 @@ typedef struct {
     cxr_type type;
     const cxr_layout *layout;
     int unpacked;
-    atomic_size_t next; /* piece; handed out in order, so that the disk is read in order */
     atomic_size_t done; /* bytes */
     atomic_int error;
 } job;
@@ -55,22 +54,17 @@ static void unpack(const job *j, char *values, size_t size)
         bytes[i] = (bytes[i] >> j->layout->shift) & mask;
 }
 
-static void read_part(void *context, size_t part)
+/* Pieces are taken in order, so that a disk is read in order. */
+static void read_piece(void *context, size_t thread, size_t chunk)
 {
-    (void)part;
+    (void)thread;
     job *j = context;
-    for (;;) {
-        size_t start = atomic_fetch_add(&j->next, 1) * PIECE;
-        if (start >= j->size)
-            return;
-        size_t wanted = j->size - start < PIECE ? j->size - start : PIECE;
-        size_t held = fill(j, start, wanted);
-        atomic_fetch_add(&j->done, held);
-        if (held < wanted)
-            return;
-        if (!j->unpacked)
-            unpack(j, j->values + start, held);
-    }
+    size_t start = chunk * PIECE;
+    size_t wanted = j->size - start < PIECE ? j->size - start : PIECE;
+    size_t held = fill(j, start, wanted);
+    atomic_fetch_add(&j->done, held);
+    if (held == wanted && !j->unpacked)
+        unpack(j, j->values + start, held);
 }
 
 ssize_t cxr_read(const cxr_kernel *kernel, int file, off_t offset, void *values, size_t size,
@@ -79,7 +73,7 @@ ssize_t cxr_read(const cxr_kernel *kernel, int file, off_t offset, void *values,
     int whole = layout->bits == (int)cxr_item(type) * 8 && !layout->swap;
     job j = {.kernel = kernel, .file = file, .offset = offset, .values = values, .size = size,
              .type = type, .layout = layout, .unpacked = whole};
-    cxr_share(read_part, &j, threads);
+    cxr_share(read_piece, &j, threads, (size + PIECE - 1) / PIECE);
     *error = atomic_load(&j.error);
     return *error ? -1 : (ssize_t)atomic_load(&j.done);
 }

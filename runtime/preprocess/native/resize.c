@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ROWS = 4 }; /* of the result, made by one thread before the next ones are taken */
+
 typedef struct {
     const cxr_kernel *kernel;
     const cxr_picture *picture;
@@ -11,9 +13,8 @@ typedef struct {
     const float *table;
     const cxr_taps *rows, *columns;
     float *out;
-    float *lines; /* one for each part: the sums of an output row, in the cache while it is made */
+    float *lines; /* one for each thread: the sums of an output row, in the cache while it is made */
     size_t line;
-    size_t parts;
 } job;
 
 static void make_row(const job *j, size_t row, float *sums)
@@ -42,12 +43,11 @@ static void make_row(const job *j, size_t row, float *sums)
     j->kernel->columns(sums, j->columns, j->out + row * j->columns->count);
 }
 
-static void make_part(void *context, size_t part)
+static void make_rows(void *context, size_t thread, size_t chunk)
 {
     const job *j = context;
-    size_t count = j->rows->count;
-    for (size_t row = count * part / j->parts; row < count * (part + 1) / j->parts; row++)
-        make_row(j, row, j->lines + part * j->line);
+    for (size_t row = chunk * ROWS; row < j->rows->count && row < (chunk + 1) * ROWS; row++)
+        make_row(j, row, j->lines + thread * j->line);
 }
 
 int cxr_resize(const cxr_kernel *kernel, const cxr_picture *picture, float low, float high,
@@ -57,12 +57,11 @@ int cxr_resize(const cxr_kernel *kernel, const cxr_picture *picture, float low, 
     /* Columns are weighed so many at a time, so the last ones read zeros beyond the end; a cache
      * line apart, two threads do not write to the same one. */
     size_t line = (picture->columns + CXR_LANES + 31) / 16 * 16;
-    size_t parts = threads < rows->count ? threads : rows->count;
-    float *lines = malloc(line * parts * sizeof *lines + 1);
+    float *lines = aligned_alloc(64, line * threads * sizeof *lines);
     if (lines == NULL)
         return CXR_NO_MEMORY;
-    job j = {kernel, picture, low, high, table, rows, columns, out, lines, line, parts};
-    cxr_share(make_part, &j, parts);
+    job j = {kernel, picture, low, high, table, rows, columns, out, lines, line};
+    cxr_share(make_rows, &j, threads, (rows->count + ROWS - 1) / ROWS);
     free(lines);
     return CXR_OK;
 }

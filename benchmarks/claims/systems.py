@@ -84,9 +84,9 @@ def _writer(asked: Asked, folder: Path, remark: Remark) -> str:
     from cxr_edge.benchmarks.claims.made_up import made_up_writer
 
     remark(
-        f"generative: {asked.made_up_generator} at its full size with made-up weights, for speed "
-        "alone; these never choose the word that ends a text, so that every text has the longest "
-        "allowed length"
+        f"generative: {asked.made_up_generator} at its full size with made-up weights, recipe "
+        f"{asked.recipe}, for speed alone; these never choose the word that ends a text, so that "
+        "every text has the longest allowed length"
     )
     return str(made_up_writer(asked.made_up_generator, folder, recipe=asked.recipe).directory)
 

@@ -70,7 +70,8 @@ LANES = 8
 def taps(source: int, target: int, kernel: Kernel) -> Taps:
     """Return what resizes one axis of ``source`` pixels to ``target``."""
     if kernel.name == "area":
-        first, matrix = area_weights(source, target)
+        first, covered = area_weights(source, target)
+        matrix = covered.astype(np.float64)
     elif kernel.name == "nearest":
         scale = source / target
         first = np.minimum(((np.arange(target) + 0.5) * scale).astype(int), source - 1)

@@ -19,8 +19,8 @@ def encode_grey(picture: NDArray[np.uint8]) -> bytes:
 
     Every row is stored as its difference from the row above (filter type 2), which suits the
     smooth pictures of radiography and needs no search. What repeats in such rows are runs of one
-    value: deflate that looks for these alone is much quicker than one that looks for any repeat, and
-    finds about as much.
+    value: a deflate that looks for these alone is much quicker than one that looks for any repeat,
+    and finds about as much.
     """
     height, width = picture.shape
     rows = np.empty((height, width + 1), np.uint8)
@@ -33,7 +33,7 @@ def encode_grey(picture: NDArray[np.uint8]) -> bytes:
         (
             _SIGNATURE,
             _chunk(b"IHDR", header),
-            _chunk(b"IDAT", deflate.compress(rows) + deflate.flush()),
+            _chunk(b"IDAT", deflate.compress(rows.data) + deflate.flush()),
             _chunk(b"IEND", b""),
         )
     )

@@ -35,7 +35,7 @@ pixels = Extension(
     depends=sorted(glob("runtime/preprocess/native/*.h")),
     define_macros=[("Py_LIMITED_API", "0x030B0000")],
     extra_compile_args=[
-        *("-std=c11", "-O3", "-pthread", "-ffp-contract=off"),
+        *("-std=c11", "-O3", "-g0", "-fvisibility=hidden", "-pthread", "-ffp-contract=off"),
         *("-ffinite-math-only", "-fno-signed-zeros", "-fno-trapping-math"),
     ],
     extra_link_args=["-pthread"],

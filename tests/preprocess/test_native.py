@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cxr_edge.preprocess import fused, statistics
+from cxr_edge.preprocess import Recipe, apply, fused, statistics
 from cxr_edge.preprocess.fused import levels_and_resize, tone_and_resize
 from cxr_edge.preprocess.native import kernels, numpy_only, threads_for
+from cxr_edge.preprocess.recipe import Pad, Quantise, Repeat, Resize
 from cxr_edge.preprocess.resample import Kernel, taps, weights
 from cxr_edge.preprocess.statistics import count_codes, value_range
 from cxr_edge.preprocess.tone import Tone
+from cxr_edge.types import SourceImage, Window
 
 native = kernels()
 if native is None:
@@ -116,6 +118,25 @@ def test_levels_are_numpys(dtype, source, target, kernel, fill, seed):
     with numpy_only():
         reference = levels_and_resize(pixels, tone, fill, *target, kernel)
     assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, reference)
+
+
+@pytest.mark.parametrize("tone", ["minmax+equalise", "max+equalise", "minmax", "voi"])
+@pytest.mark.parametrize("kernel", ["bicubic", "area"])
+@pytest.mark.parametrize("quantised", [True, False])
+def test_recipes_of_eight_bits_are_numpys(tone, kernel, quantised):
+    """Whole recipes, of an image with padding and borders: every value the same."""
+    pixels = np.clip(stored((701, 523), np.uint16, 2) % 4096, 30, 4000).astype(np.uint16)
+    pixels[:, :40] = 0
+    image = SourceImage(
+        pixels, 12, window=Window(2000, 1501), padding=(0, 0), region=(9, 690, 20, 500)
+    )
+    resize = Resize(height=224, width=200, kernel=kernel, eight_bit=True)
+    steps = (*((Quantise("floor"),) if quantised else ()), Pad(0.0), resize, Repeat(3))
+    got = apply(Recipe(tone, steps, fast=False), image)
+    with numpy_only():
+        reference = apply(Recipe(tone, steps, fast=False), image)
+    assert np.unique(got).size > 20
     np.testing.assert_array_equal(got, reference)
 
 

@@ -14,7 +14,12 @@
 #if defined(__x86_64__) || defined(__i386__)
 #define CXR_X86 1
 #include <immintrin.h>
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,prefer-vector-width=512")))
+#ifdef __clang__ /* has no such word */
+#define WIDE ""
+#else
+#define WIDE ",prefer-vector-width=512"
+#endif
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl" WIDE)))
 #define AVX2 __attribute__((target("avx2")))
 #endif
 

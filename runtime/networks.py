@@ -6,7 +6,11 @@ from cxr_edge.engines.resident import Resident
 
 
 class Networks:
-    """Opens networks by role when they are first asked for; ``close()`` gives their memory back."""
+    """Opens networks by role when they are first asked for; ``close()`` gives their memory back.
+
+    Attributes:
+        threads: as they were asked for.
+    """
 
     def __init__(self, bundle: Bundle, engine: str = "auto", threads: int | None = None) -> None:
         """Nothing is loaded yet.
@@ -16,7 +20,7 @@ class Networks:
             engine: ``auto`` or a name of ``cxr_edge.engines.ENGINES``.
             threads: processors for each; default those this process may use.
         """
-        self._bundle, self._engine, self._threads = bundle, engine, threads
+        self._bundle, self._engine, self.threads = bundle, engine, threads
         self._opened: dict[str, Engine] = {}
 
     def engine_of(self, role: str) -> str:
@@ -41,7 +45,7 @@ class Networks:
         """
         if role not in self._opened:
             self._opened[role] = load_network(
-                self._bundle, role, self._engine, self._threads, resident
+                self._bundle, role, self._engine, self.threads, resident
             )
         return self._opened[role]
 

@@ -6,6 +6,7 @@ with Pipeline.load() as pipeline:
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
@@ -23,6 +24,7 @@ from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.methods import Parts, get_method
 from cxr_edge.networks import Networks
 from cxr_edge.preprocess import render
+from cxr_edge.preprocess.native import at_most
 from cxr_edge.types import Encoding, Hit, Report, SourceImage, Study, StudyFailure
 
 DEFAULT_DATA = Path(__file__).parent / "data"
@@ -92,7 +94,8 @@ class Pipeline:
             engine: ``auto`` or a name of ``cxr_edge.engines.ENGINES``.
             method: a name of ``cxr_edge.methods.METHODS``; default what the bundle recommends.
             k: sentences taken by ``select`` and ``top-k``.
-            threads: processors for the encoder; default those this process may use.
+            threads: processors for the encoder and for large pictures; default those this process
+                may use.
             public_key: PEM file; only a bundle signed by its owner is accepted.
             exact: score every row of the index, also where it has a graph.
 
@@ -131,6 +134,11 @@ class Pipeline:
         self._reader.close()
         self._networks.close()
 
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        with one_blas_thread(), at_most(self._networks.threads):
+            yield
+
     def warm_up(self) -> None:
         """Run the encoder once, so that the first study is as fast as the next."""
         ramp = np.arange(256 * 256, dtype=np.uint16).reshape(256, 256)
@@ -157,7 +165,7 @@ class Pipeline:
         studies = self._reader.studies(path)
         while True:
             started = perf_counter()
-            with one_blas_thread():
+            with self._threads():
                 study = next(studies, None)
             if study is None:
                 return
@@ -187,18 +195,18 @@ class Pipeline:
 
     def read(self, path: SourcePath) -> Study:
         """Read one study without drafting; see ``run`` for what a path may be."""
-        with one_blas_thread():
+        with self._threads():
             return self._reader.read(path)
 
     def encode(self, study: Study) -> Encoding:
         """The embedding and the observation probabilities of one study's picture."""
-        with one_blas_thread():
+        with self._threads():
             return self._encoder.encode(study.image)
 
     def draft(self, study: Study, *, read_ms: float = 0.0, picture: bool = False) -> Report:
         """Draft the report of a study that was read already; ``read_ms`` goes into the timings."""
         marks = [perf_counter()]
-        with one_blas_thread():
+        with self._threads():
             tensor = self._encoder.preprocess(study.image)
             marks.append(perf_counter())
             encoding = self._encoder.run(tensor)

@@ -21,6 +21,7 @@ except ImportError:
     _native = None
 
 _numpy_only: ContextVar[bool] = ContextVar("numpy_only", default=False)
+_allowed: ContextVar[int | None] = ContextVar("allowed", default=None)
 _MOST_THREADS = 4
 """The memory of a workstation feeds no more of them."""
 _SMALL = 1 << 18
@@ -42,9 +43,19 @@ def numpy_only() -> Iterator[None]:
         _numpy_only.reset(token)
 
 
+@contextmanager
+def at_most(threads: int | None) -> Iterator[None]:
+    """Use no more threads inside the block; None for as many as this process may use."""
+    token = _allowed.set(threads)
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
 def threads_for(pixels: int) -> int:
     """Return how many threads a picture of so many pixels is worth here."""
-    count = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
+    count = _allowed.get() or os.cpu_count() or 1
+    if _allowed.get() is None and hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
     return max(min(count, _MOST_THREADS, pixels // _SMALL), 1)

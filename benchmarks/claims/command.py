@@ -18,8 +18,8 @@ from cxr_edge.benchmarks.claims.systems import setups_of, usable
 from cxr_edge.benchmarks.claims.table import report
 from cxr_edge.benchmarks.record import Samples, machine, new_record
 from cxr_edge.bundle import Bundle
-from cxr_edge.engines import default_threads
-from cxr_edge.errors import BundleError
+from cxr_edge.engines import choose_engine, default_threads
+from cxr_edge.errors import BundleError, OutputError
 from cxr_edge.pipeline import locate
 
 
@@ -43,10 +43,11 @@ def run(asked: Asked, said: Callable[[str], object]) -> Outcome:
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cxr-bench-")))
-        bundle = _bundle(asked, folder, said)
-        levels = _levels(asked, bundle, folder, said)
+        _require(asked)
         said("studies")
         studies = take_studies(asked.studies, asked.split, asked.count, folder)
+        bundle = _bundle(asked, folder, said)
+        levels = _levels(asked, bundle, folder, said)
         notes: list[str] = []
 
         def remark(line: str) -> None:
@@ -86,6 +87,22 @@ def run(asked: Asked, said: Callable[[str], object]) -> Outcome:
             notes=[*heads, *notes],
         )
         return Outcome(text, record)
+
+
+def _require(asked: Asked) -> None:
+    """Say now what would end the run after minutes of preparing it."""
+    choose_engine(asked.engine)
+    if asked.keep is not None and (levels := asked.keep / "levels").exists():
+        raise OutputError(f"{levels} is there already; remove it or name another folder to --keep")
+    if asked.generator is not None:
+        Bundle.load(asked.generator)
+    if asked.chexbert is not None:
+        found = Bundle.load(asked.chexbert).manifest["architecture"]
+        if found != "chexbert":
+            raise BundleError(
+                f"{asked.chexbert} is a bundle of {found}, expected one of CheXbert; export it "
+                "with: cxr-export --model chexbert"
+            )
 
 
 def _bundle(asked: Asked, folder: Path, said: Callable[[str], object]) -> Bundle:

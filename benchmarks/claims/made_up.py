@@ -20,6 +20,8 @@ MADE_UP = "made-up:"
 """Before the name of an architecture, where a bundle could stand."""
 WRITERS = ("dcrrg-decoder", "liu2019")
 """Architectures that write reports."""
+_TEXTS = ("chexbert", "llm2vec4cxr-text")
+"""Architectures without an image network."""
 _SPECIAL = ("<pad>", "<s>", "<unk>", "</s>")
 """The ids before the words."""
 _NEVER = -100.0
@@ -56,10 +58,10 @@ def made_up_bundle(
 
     checkpoint = None
     if architecture != "dcclip":  # whose own weights are here
-        if architecture not in FINGERPRINTS:
+        known = sorted({"dcclip", *FINGERPRINTS} - set(_TEXTS))
+        if architecture not in known:
             raise CheckpointError(
-                f"--architecture {architecture} has no known size; choose from dcclip, "
-                f"{', '.join(sorted(FINGERPRINTS))}"
+                f"--architecture {architecture}: expected one of {', '.join(known)}"
             )
         checkpoint = made_up_checkpoint(shapes_of(architecture), folder)
     spec = spec_builder(architecture)(checkpoint, None)

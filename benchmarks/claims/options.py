@@ -101,7 +101,7 @@ _OPTIONS = (
     click.option("-k", "k", type=click.IntRange(min=1), default=6, show_default=True),
     click.option("--engine", default="auto", show_default=True, help="As cxr-run has it."),
     click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"])),
-    click.option("--threads", type=click.IntRange(min=1), help="Processors.  [default: all]"),
+    click.option("--threads", type=click.IntRange(1, 1024), help="Processors.  [default: all]"),
     click.option(
         "--baseline",
         "baselines",

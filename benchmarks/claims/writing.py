@@ -10,6 +10,7 @@ from cxr_edge.atomic import write_atomically
 from cxr_edge.benchmarks.claims.command import Outcome, run
 from cxr_edge.benchmarks.claims.options import asked_for
 from cxr_edge.benchmarks.record import write_record
+from cxr_edge.benchmarks.record.files import require_writable
 from cxr_edge.errors import CxrEdgeError, OutputError
 
 RECORD, TABLE, PAGE = "claims.json", "claims.txt", "claims.html"
@@ -48,8 +49,7 @@ def _require_folder(place: Path) -> None:
         place.absolute().parent.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise OutputError(f"cannot write {place}: {problem.strerror}; name another") from None
-    if place.is_dir():
-        raise OutputError(f"cannot write {place}: it is a folder; name a file")
+    require_writable(place)
 
 
 def _write_page(place: Path, outcome: Outcome) -> None:

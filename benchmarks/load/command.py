@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import click
+import numpy as np
 from click.core import ParameterSource
 
 from cxr_edge.benchmarks.load.doors import Library, Opener
@@ -17,6 +19,15 @@ from cxr_edge.benchmarks.record.options import json_option, plot_option, table_o
 from cxr_edge.benchmarks.record.samples import ENOUGH
 from cxr_edge.engines import ENGINES, default_threads
 
+Given = TypeVar("Given", float, tuple[float, ...])
+
+
+def _numbers(_: click.Context, __: click.Parameter, given: Given) -> Given:
+    """A range of floats lets through what is no number."""
+    if not np.isfinite(given).all():
+        raise click.BadParameter("expected a number")
+    return given
+
 
 @click.command()
 @click.argument("studies", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
@@ -24,7 +35,8 @@ from cxr_edge.engines import ENGINES, default_threads
     "--rate",
     "rates",
     multiple=True,
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0.001, 1e6),
+    callback=_numbers,
     help="Studies a second; may be repeated. Default: around what the workers can do at most.",
 )
 @click.option(
@@ -58,7 +70,8 @@ from cxr_edge.engines import ENGINES, default_threads
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0.001, 86400),
+    callback=_numbers,
     default=60.0,
     show_default=True,
     help="With --url: seconds to wait for a connection or an answer.",

@@ -1,12 +1,13 @@
 """Workers, threads or processes, that take requests from one queue in the order of arrival."""
 
 import queue
+import signal
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from types import TracebackType
 from typing import Any, Literal
 
@@ -21,10 +22,25 @@ Kind = Literal["threads", "processes"]
 KINDS: tuple[Kind, ...] = ("threads", "processes")
 WARM_UP = 3
 """Requests each worker serves before it says that it is ready."""
+_PATIENCE = 5.0
+"""Seconds that a worker has to finish what it does when the load has ended."""
 _KINDS_KEPT = 5
 """Kinds of error that a step names."""
 _LOOK = 1.0
 """Seconds between two looks at whether the workers are still there."""
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started meanwhile leave Ctrl-C to this one, which ends them in good order."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _work(opener: Opener, requests: Any, answers: Any) -> None:  # noqa: ANN401
@@ -80,8 +96,9 @@ class Workers:
             self._requests, self._answers = queue.SimpleQueue(), queue.SimpleQueue()
             given = (opener, self._requests, self._answers)
             self._workers = [Thread(target=_work, args=given, daemon=True) for _ in range(count)]
-        for worker in self._workers:
-            worker.start()
+        with _deaf_to_interrupts():
+            for worker in self._workers:
+                worker.start()
         try:
             for _ in self._workers:
                 self.about = self._answer()
@@ -104,14 +121,17 @@ class Workers:
         self.close()
 
     def close(self) -> None:
-        """Let each finish what it does, leave the rest, and end it."""
+        """Let each finish what it does, leave the rest, and end it; one that hangs is stopped."""
         with suppress(queue.Empty):
             while True:
                 self._requests.get_nowait()
         for _ in self._workers:
             self._requests.put(None)
         for worker in self._workers:
-            worker.join()
+            worker.join(_PATIENCE)
+            if isinstance(worker, BaseProcess) and worker.is_alive():
+                worker.terminate()
+                worker.join()
 
     def serve(self, arrivals: Times, rate: float) -> Step:
         """Offer requests at their times and wait until all are served.

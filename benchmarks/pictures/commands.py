@@ -83,7 +83,8 @@ def readme(records: tuple[Path, ...], target: Path, check: bool) -> None:
     try:
         text = target.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
-        raise OutputError(f"cannot read {target}: {error}; name the file with --readme") from error
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot read {target}: {reason}; name the file with --readme") from error
     new = renewed(text, [(path, read_record(path)) for path in records], target)
     if new == text:
         click.echo(f"{target} is up to date")

@@ -51,4 +51,4 @@ def _report(path: Path) -> str:
     try:
         return decode(path.read_bytes(), str(path), [])
     except OSError as problem:
-        raise CorpusError(f"{path} cannot be read: {problem}") from None
+        raise CorpusError(f"{path} cannot be read: {problem.strerror or problem}") from None

@@ -1,6 +1,7 @@
 """The one record of a benchmark: made, written whole, read back and checked."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 from cxr_edge.atomic import write_atomically
 from cxr_edge.benchmarks.record.machine import machine
 from cxr_edge.benchmarks.record.samples import Samples
-from cxr_edge.errors import CxrEdgeError
+from cxr_edge.errors import CxrEdgeError, OutputError
 
 SCHEMA = "cxr-edge/benchmark/1"
 """Name and version of the record; ``docs/benchmark.schema.json`` says what it holds."""
@@ -75,6 +76,23 @@ def new_record(
 def samples_of(record: Mapping[str, Any]) -> dict[str, Samples]:
     """The series of a record, by name."""
     return {name: Samples(**one) for name, one in record["samples"].items()}
+
+
+def require_writable(target: Path) -> None:
+    """Say before anything is measured that a file could not be written afterwards.
+
+    Raises:
+        OutputError: it is a folder or a device, its folder is not there, or may not be written to.
+    """
+    if target.is_dir():
+        raise OutputError(f"cannot write {target}: it is a folder; name a file")
+    if target.exists() and not target.is_file():
+        raise OutputError(f"cannot write {target}: it is there and is no plain file; name a file")
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {target}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write {target}: no permission in {folder}; name another place")
 
 
 def write_record(target: Path, record: Mapping[str, Any]) -> None:

@@ -6,15 +6,24 @@ from typing import Any, TypeVar
 
 import click
 
-from cxr_edge.benchmarks.record.files import RecordError, read_record
+from cxr_edge.benchmarks.record.files import RecordError, read_record, require_writable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def json_option(about: str = "Also write the record here.") -> Callable[[Command], Command]:
-    """``--json PATH`` as the parameter ``out``: where the record goes, None for nowhere."""
+    """``--json PATH`` as the parameter ``out``: where the record goes, None for nowhere.
+
+    A place that cannot be written is refused before anything is measured.
+    """
     kind = click.Path(dir_okay=False, path_type=Path)
-    return click.option("--json", "out", type=kind, help=about)
+    return click.option("--json", "out", type=kind, callback=_writable, help=about)
+
+
+def _writable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None:
+        require_writable(path)
+    return path
 
 
 def table_option(table: Callable[[Mapping[str, Any]], str]) -> Callable[[Command], Command]:
@@ -58,6 +67,7 @@ def plot_option() -> Callable[[Command], Command]:
         from cxr_edge.benchmarks.pictures.canvas import require_matplotlib
 
         require_matplotlib()
+        require_writable(path)
         return path
 
     kind = click.Path(dir_okay=False, path_type=Path)

@@ -21,6 +21,7 @@ from cxr_edge.benchmarks.parts.radiograph_files import write_studies
 from cxr_edge.benchmarks.record import read_record
 from cxr_edge.bundle import Bundle
 from cxr_edge.dicom import read_study
+from cxr_edge.errors import OutputError
 from cxr_edge.export.exporter import export_bundle
 from cxr_edge.export.registry import spec_builder
 from cxr_edge.pipeline import Pipeline, locate
@@ -150,6 +151,13 @@ def test_wrong_use(arguments: list[str], says: str) -> None:
         (["--bundle", "nothing-here"], "no bundle at nothing-here"),
         (["--precision", "int8"], "is fp32, asked was int8"),
         (["--json", "/dev/null/x.json"], "cannot write"),
+        (["--json", "/dev/full"], "is there and is no plain file"),
+        (["--generator", "/"], "no bundle at /"),
+        (
+            ["--chexbert", str(locate("bundle", None))],
+            "is a bundle of dcclip, expected one",
+        ),
+        (["--engine", "steam", "--corpus-size", "331007"], "unknown engine 'steam'"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], says: str) -> None:
@@ -158,6 +166,12 @@ def test_errors_are_one_line(arguments: list[str], says: str) -> None:
     assert done.returncode == 1
     assert says in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_levels_that_are_there_are_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "levels").mkdir()
+    with pytest.raises(OutputError, match="is there already; remove it or name another folder"):
+        measure("--keep", str(tmp_path), "--corpus-size", "331007", "--graph")
 
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """``cxr-bench load`` on the real pipeline at tiny rates, and what happens when it cannot serve."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,6 +120,50 @@ def test_rates_lie_around_what_can_be_done() -> None:
     assert len(rates) == len(SHARES)
     assert rates == sorted(rates)
     assert rates[0] < 123.4 < rates[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--rate", "nan"], "expected a number"),
+        (["--rate", "inf"], "is not in the range"),
+        (["--timeout", "nan"], "expected a number"),
+    ],
+)
+def test_what_is_no_rate_is_wrong_use(phantom: Path, arguments: list[str], says: str) -> None:
+    done = CliRunner().invoke(bench, ["load", str(phantom), *arguments])
+    assert done.exit_code == 2
+    assert says in done.output
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("/dev/null", "no plain file"),
+        ("nowhere/load.json", "there is no folder"),
+        (".", "director"),
+    ],
+)
+def test_a_record_that_could_not_be_written_is_refused_before_the_load(
+    phantom: Path, target: str, says: str
+) -> None:
+    done = CliRunner().invoke(bench, ["load", str(phantom), "--json", target])
+    assert says in f"{done.output} {done.exception}"
+    assert "a second" not in done.output
+
+
+def test_an_interrupt_of_all_processes_is_one_line(phantom: Path) -> None:
+    """As a terminal sends it: to the workers too."""
+    command = [sys.executable, "-m", "cxr_edge.benchmarks", "load", str(phantom), "--rate", "2"]
+    with subprocess.Popen(
+        [*command, "--workers", "1"], stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        assert "requests in" in process.stderr.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert rest.strip() == "cxr-bench: interrupted"
 
 
 def test_a_picture_of_another_kind_is_refused_before_anything_is_served(phantom: Path) -> None:

@@ -113,6 +113,11 @@ class DecodeWorker:
                     f"the decoder of the pixel data was stopped: {lost}; the image is damaged or "
                     "hostile, export it again"
                 ) from None
+            except BaseException:
+                # Ctrl-C, or a time limit of the host: the answer that is still to come would be
+                # taken for that to the next picture, which may be another patient's.
+                self._discard()
+                raise
             if "colour" in reply:
                 raise StudyError("the picture is in colour; a grey one was expected")
             if "error" in reply:

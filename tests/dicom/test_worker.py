@@ -71,6 +71,35 @@ def test_crash_while_decoding():
         assert_works(worker)
 
 
+def test_interrupted_decode_leaves_nothing_to_the_next_picture():
+    """A host's time limit, raised while the worker is at it, as Ctrl-C would be."""
+    data, pixels = small()
+    other = pixels[::-1].copy()
+
+    class Late(Exception):
+        pass
+
+    with DecodeWorker(Limits()) as worker:
+        assert_works(worker)
+        victim = process_id(worker)
+        os.kill(victim, signal.SIGSTOP)  # so that the request is surely under way
+
+        def interrupt(*_):
+            os.kill(victim, signal.SIGCONT)
+            raise Late
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        try:
+            with pytest.raises(Late):
+                worker.decode("jpeg-ls", data, *pixels.shape)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        again = worker.decode("jpeg-ls", bytes(LOSSLESS[J + "80"](other)), *other.shape)
+        np.testing.assert_array_equal(again, other)
+        assert_works(worker)
+
+
 def test_hang():
     data, pixels = small()
     with DecodeWorker(Limits(worker_timeout_seconds=1.5)) as worker:

@@ -7,6 +7,7 @@ network memory larger than any cache is copied, more often than not: weights com
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import click
@@ -140,7 +141,7 @@ def _network(
     about: dict[str, Any] = {"work": {}, "engines": {"cpu fp32": {"version": engine.info.version}}}
     for batch in batches:
         given = {network.input: network.pictures(batch)}
-        calls[f"{name} / batch {batch}"] = lambda given=given: engine.run(given)
+        calls[f"{name} / batch {batch}"] = partial(engine.run, given)
         work = work_of(whole, batch)
         about["work"][str(batch)] = {"operations": work.operations, "bytes": work.bytes}
     return about, calls

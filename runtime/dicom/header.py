@@ -57,6 +57,8 @@ class Header:
     """Its length in bytes; None where it is undefined (encapsulated)."""
     inflated: bytes | None = None
     """The inflated data set of a deflated file, pixel data included; None otherwise."""
+    in_words: bool = False
+    """Whether PixelData says that it is of 16-bit words (OW), whatever a pixel has."""
 
 
 _settings_lock = threading.RLock()
@@ -266,10 +268,12 @@ def _read_data_set(
         raise StudyError("the pixels are floating point; a radiograph of integers was expected")
     if tag != PIXEL_DATA:
         raise _no_pixels(elements)("the file holds no pixel data; " + _WANTED)
-    if not implicit and head[4:6].isalpha() and head[4:6].isupper():
+    explicit = not implicit and head[4:6].isalpha() and head[4:6].isupper()
+    if explicit:
         if head[4:6] not in _LONG_VRS:
             raise StudyError("the pixel data has an impossible value representation")
         length, offset = int.from_bytes(head[8:12], order), start + 12
     else:
         length, offset = int.from_bytes(head[4:8], order), start + 8
-    return Header(elements, syntax, offset, None if length == _UNDEFINED else length, inflated)
+    stated = None if length == _UNDEFINED else length
+    return Header(elements, syntax, offset, stated, inflated, explicit and head[4:6] == b"OW")

@@ -51,6 +51,8 @@ def read_stored(
         )
     if syntax.codec == "native":
         _check_length(header, layout, size)
+        if _pairs_swapped(header, layout):
+            return _finish(_read_pairs(header, layout, stream), layout)
         image = _read_in_place(header, layout, stream)
         return image if image is not None else _finish(_read(header, layout, stream), layout)
     if header.pixel_length is not None:
@@ -83,6 +85,24 @@ def _check_length(header: Header, layout: PixelFormat, size: int) -> None:
             f"the pixel data is {stated} bytes long where {layout.rows} rows and "
             f"{layout.columns} columns of {layout.bits_allocated} bits need {expected}"
         )
+
+
+def _pairs_swapped(header: Header, layout: PixelFormat) -> bool:
+    """Whether pixels of 8 bits lie two in a big-endian word, the first in its lower byte
+    (PS3.5 6.2, OW: bytes are swapped within each word).
+    """
+    big = header.transfer_syntax_uid == EXPLICIT_BIG
+    return big and header.in_words and layout.bytes_per_pixel == 1
+
+
+def _read_pairs(header: Header, layout: PixelFormat, stream: IO[bytes]) -> NDArray[np.generic]:
+    """Read whole words, the last of which may hold one pixel, and put each pair in order."""
+    words = np.empty((layout.frame_bytes + 1) // 2, np.uint16)
+    stream.seek(header.pixel_offset)
+    if _fill(stream, words.view(np.uint8).data) != words.nbytes:
+        raise StudyError(_CUT_OFF)
+    values = words.byteswap(inplace=True).view(np.uint8)
+    return values[: layout.frame_bytes].reshape(layout.rows, layout.columns)
 
 
 def _read_in_place(

@@ -98,6 +98,8 @@ def store(ds: Dataset, pixels: np.ndarray, syntax: str = ExplicitVRLittleEndian)
         ds.PixelData = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
         if len(ds.PixelData) % 2:
             ds.PixelData += b"\0"
+        if order == ">" and pixels.itemsize == 1:  # two in a word, the first in its lower byte
+            ds.PixelData = np.frombuffer(ds.PixelData, np.uint16).byteswap().tobytes()
         ds["PixelData"].VR = "OW"
         return to_bytes(ds, syntax)
     if syntax == RLELossless:

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from dicom_files import NATIVE, draw_chest, make_dataset, save_chest, store, write
+from pydicom import dcmread
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from cxr_edge.dicom import StudyReader, pixels
@@ -53,15 +54,28 @@ def test_every_layout_is_read_as_numpy_reads_it(tmp_path, syntax, signed, bits, 
     np.testing.assert_array_equal(reference, wanted)
 
 
+@pytest.mark.parametrize("syntax", NATIVE)
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("bits", [7, 8])
-def test_eight_bits(tmp_path, signed, bits):
+def test_eight_bits(tmp_path, syntax, signed, bits):
+    """Of an odd number of pixels, so that the last word holds one."""
     chest = draw_chest(301, 261, (1 << bits) - 1).astype(np.uint8)
     dataset = make_dataset(chest, BitsStored=bits, PixelRepresentation=int(signed))
-    got, reference = both(write(tmp_path / "a.dcm", store(dataset, chest)))
+    got, reference = both(write(tmp_path / "a.dcm", store(dataset, chest, syntax)))
     assert got.dtype == reference.dtype
     np.testing.assert_array_equal(got, reference)
     np.testing.assert_array_equal(got.astype(np.uint8) & ((1 << bits) - 1), chest)
+
+
+@pytest.mark.parametrize("kind", ["OB", "OW"])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_eight_bits_in_bytes_and_in_words_are_read_as_pydicom_reads_them(tmp_path, kind, syntax):
+    noise = np.random.default_rng(8).integers(0, 256, (240, 261), np.uint8)
+    stored = store(make_dataset(noise), noise, syntax).replace(b"OW\0\0", kind.encode() + b"\0\0")
+    path = write(tmp_path / "a.dcm", stored)
+    got, reference = both(path)
+    np.testing.assert_array_equal(got, dcmread(path).pixel_array)
+    np.testing.assert_array_equal(reference, got)
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])

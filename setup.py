@@ -10,7 +10,7 @@ from glob import glob
 
 from setuptools import Extension, find_packages, setup
 
-SUBPACKAGES = ("export", "indexes", "benchmarks", "training")
+SUBPACKAGES = ("export", "indexes", "benchmarks", "serving", "training")
 
 package_dir = {"cxr_edge": "runtime", **{f"cxr_edge.{folder}": folder for folder in SUBPACKAGES}}
 packages = [

@@ -147,7 +147,7 @@ _OF_THE_LIBRARY = ("threads", "bundle", "index", "engine")
 
 
 def _service(context: click.Context, url: str, studies: Sequence[Path], timeout: float) -> Opener:
-    from cxr_edge.benchmarks.load.service import Service, ServiceError, address
+    from cxr_edge.serving.client import Service, ServiceError, address
 
     given = [
         f"--{name}"

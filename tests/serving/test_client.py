@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from cxr_edge.benchmarks.cli import bench
-from cxr_edge.benchmarks.load.service import Service, ServiceError, address
 from cxr_edge.benchmarks.load.workers import WARM_UP
 from cxr_edge.benchmarks.record import read_record
 from cxr_edge.errors import CxrEdgeError
 from cxr_edge.pipeline import Pipeline
+from cxr_edge.serving.client import Service, ServiceError, address
 from cxr_edge.writers import get_writer
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Drafting(ThreadingHTTPServer):

@@ -1,8 +1,7 @@
 """A running service as a door: studies are posted to it over HTTP.
 
-The one module of the project that opens connections. Only ``cxr-bench load --url`` reaches it, and
-only for the host that its user names; nothing of the runtime may import it (docs/decisions.md,
-tests/test_import_rules.py).
+Only ``cxr-bench load --url`` reaches it, and only for the host that its user names; nothing of the
+runtime may import it (docs/decisions.md, tests/test_import_rules.py).
 """
 
 import os

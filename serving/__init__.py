@@ -1,0 +1,1 @@
+"""Where connections are opened: the client that ``cxr-bench load --url`` posts studies with."""

@@ -1,7 +1,8 @@
 """What load is put on: a door that serves one request at a time.
 
 This is the plug point. The library is one door, a running service another
-(``cxr_edge.serving.client``); a further one gives an ``Opener`` to ``sweep``, and nothing here changes.
+(``cxr_edge.serving.client``); a further one gives an ``Opener`` to ``sweep``, and nothing here
+changes.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -157,8 +157,8 @@ def _load(machine: Mapping[str, Any]) -> str:
 def _legend() -> str:
     return (
         f"{STUDIES} studies: {STUDIES} times the mean. Systems took turns in one run. "
-        f"`{RULES_F1}`: macro over fourteen observations, 95 % interval; it counts the labels of our rule labeler and must not be compared with F1, which counts "
-        "CheXbert's. "
+        f"`{RULES_F1}`: macro over fourteen observations, 95 % interval; it counts the labels of "
+        "our rule labeler and must not be compared with F1, which counts CheXbert's. "
         + paper.DIFFERS
         + " Its 42 s are printed there, 120 s and 140 s follow from its percentages; that its "
         "best generative model is M2 Trans is our reading."

@@ -24,6 +24,9 @@ from cxr_edge.preprocess.tone import make_tone
 from cxr_edge.types import SourceImage
 
 Float32 = NDArray[np.float32]
+_HALF_VALID = 0.5 - 2.0**-12
+"""A resized pixel counts where half of it is valid; exact halves are common along straight borders,
+and the order of a sum must not decide them."""
 
 
 def apply(recipe: Recipe, image: SourceImage) -> Float32:
@@ -133,6 +136,6 @@ def _crop(picture: Float32, step: Crop) -> Float32:
 
 
 def _standardise(picture: Float32, mask: Float32 | None, epsilon: float) -> Float32:
-    valid = picture if mask is None else picture[..., mask >= 0.5]
+    valid = picture if mask is None else picture[..., mask >= _HALF_VALID]
     mean, deviation = valid.mean(dtype=np.float64), valid.std(dtype=np.float64)
     return np.asarray((picture - np.float32(mean)) / np.float32(deviation + epsilon), np.float32)

@@ -181,8 +181,8 @@ def _linear(stage: str, image: SourceImage) -> Tone | None:
     if ends is None:
         return None
     low, high = sorted((end - image.intercept) / image.slope for end in ends)
-    with np.errstate(over="ignore"):  # a slope near zero sends both ends to infinity
-        apart = np.float32(low) < np.float32(high)
+    with np.errstate(over="ignore"):  # a slope near zero, or a boundless window
+        apart = -np.inf < np.float32(low) < np.float32(high) < np.inf
     return Tone(low, high, inverted=flipped) if apart else None
 
 

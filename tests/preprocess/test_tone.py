@@ -212,3 +212,12 @@ def test_render_keeps_the_aspect_ratio_and_never_enlarges():
         standard(image).astype(np.float32), (50, 100), interpolation=cv2.INTER_AREA
     )
     assert np.abs(small / 255.0 - expected).max() <= 1 / 255
+
+
+@pytest.mark.parametrize("width", [1e30, 6e38, 1e39, 1e300])
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT"])
+def test_a_boundless_window_is_grey_and_finite(function, width):
+    """Its ends are beyond single precision, but every value lies in its middle."""
+    picture = stored()
+    source = SourceImage(picture, 12, window=Window(0.0, width, function))
+    np.testing.assert_allclose(make_tone("voi", source).apply(picture), 0.5, atol=1e-6)

@@ -73,7 +73,8 @@ def _read_window(elements: Elements, notes: list[str]) -> Window | None:
     width = _number(elements, "WindowWidth", 0.0)
     function = str(_first(elements, "VOILUTFunction") or "LINEAR").strip().upper()
     least = 1.0 if function == "LINEAR" else 0.0
-    usable = math.isfinite(center) and math.isfinite(width) and width >= least and width > 0
+    bounded = math.isfinite(abs(center) + width)  # and so are the window's ends
+    usable = bounded and width >= least and width > 0
     if function not in _FUNCTIONS or not usable:
         notes.append("The window in the header cannot be used; the full range is shown instead.")
         return None
@@ -90,9 +91,12 @@ def _read_table(elements: Elements, keyword: str) -> LookupTable | None:
         raw = item.LUTData
         count = count % 65536 or 65536
         if isinstance(raw, bytes):
-            order = ">" if not elements.little_endian else "<"
-            kind = "u1" if len(raw) in (count, count + count % 2) and bits <= 8 else order + "u2"
-            values = np.frombuffer(raw, kind)[:count].astype(np.uint16)
+            packed = len(raw) in (count, count + count % 2) and bits <= 8
+            whole = raw + b"\0" * (len(raw) % 2) if packed else raw
+            words = np.frombuffer(whole, "<u2" if elements.little_endian else ">u2")
+            if packed:  # two entries in a word, the first in its lower byte
+                words = words.astype("<u2").view(np.uint8)
+            values = words[:count].astype(np.uint16)
         else:
             values = np.asarray(raw, np.int64).ravel()[:count].astype(np.uint16)
     except (AttributeError, TypeError, ValueError, OverflowError):

@@ -44,7 +44,13 @@ def test_window(tmp_path, name):
 
 @pytest.mark.parametrize(
     "attributes",
-    [{"WindowWidth": 0}, {"WindowWidth": -3}, {"WindowWidth": 0.5}, {"VOILUTFunction": "CUBIC"}],
+    [
+        {"WindowWidth": 0},
+        {"WindowWidth": -3},
+        {"WindowWidth": 0.5},
+        {"WindowCenter": "-1.7e308", "WindowWidth": "1.7e308"},
+        {"VOILUTFunction": "CUBIC"},
+    ],
 )
 def test_unusable_window_is_dropped_with_a_warning(tmp_path, attributes):
     study = read(tmp_path, **attributes)
@@ -72,6 +78,8 @@ def table_item(values, first, bits, kind):
     item.add_new("LUTDescriptor", "US" if first >= 0 else "SS", [len(values) % 65536, first, bits])
     if kind == "US":
         item.add_new("LUTData", "US", values.tolist())
+    elif kind == "swapped u1":
+        item.add_new("LUTData", "OW", values.astype(np.uint8).view(np.uint16).byteswap().tobytes())
     else:
         item.add_new("LUTData", "OW", values.astype(kind).tobytes())
     return item
@@ -86,10 +94,11 @@ def table_item(values, first, bits, kind):
         (ImplicitVRLittleEndian, "<u2"),
         (ExplicitVRBigEndian, ">u2"),
         (ExplicitVRLittleEndian, "u1"),
+        (ExplicitVRBigEndian, "swapped u1"),
     ],
 )
 def test_table(tmp_path, keyword, syntax, kind):
-    bits = 8 if kind == "u1" else 12
+    bits = 8 if "u1" in kind else 12
     values = (np.arange(4096) * ((1 << bits) - 1) // 4095).astype(np.uint16)
     study = read(tmp_path, syntax, **{keyword: [table_item(values, 3, bits, kind)]})
     image = study.image

@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 from cxr_edge.engines import load_engine
 from cxr_edge.engines.openvino import _library, probe
 from cxr_edge.export.graph import Graph
-from cxr_edge.export.precision import quantise
+from cxr_edge.export.quantisation import quantise
 
 if not probe().available:
     pytest.skip(probe().detail, allow_module_level=True)

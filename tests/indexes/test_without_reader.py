@@ -13,7 +13,7 @@ import pytest
 from synthetic_index import exact_graph, synthetic_columns
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("runtime", "export", "indexes", "benchmarks", "training")
+ROOMS = ("runtime", "export", "indexes", "benchmarks", "serving", "training")
 
 SEARCH = """
 import json, sys

@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .PHONY: demo test check train-tools clean
 
-.venv/ready-%: pyproject.toml setup.py $(wildcard indexes/native/*.[ch] runtime/preprocess/native/*.[ch])
+.venv/ready-%: pyproject.toml setup.py $(wildcard indexes/native/*.[ch] runtime/preprocess/native/*.[ch] runtime/native/*.h)
 	@test -x $(BIN)/python || { echo "creating .venv"; $(PYTHON) -m venv .venv; }
 	@echo "installing cxr-edge ($*) into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"

@@ -18,29 +18,39 @@ packages = [
     for package, folder in package_dir.items()
     for sub in ["", *find_packages(folder)]
 ]
-reader = Extension(
-    "cxr_edge.indexes.native._native",
-    sources=sorted(glob("indexes/native/*.c")),
-    depends=sorted(glob("indexes/native/*.h")),
-    define_macros=[("Py_LIMITED_API", "0x030B0000")],
-    extra_compile_args=[] if os.name == "nt" else ["-std=c11", "-O3"],
-    py_limited_api=True,
-    optional=True,
+
+
+def native(package: str, folder: str, compile_args: list[str], link_args: list[str]) -> Extension:
+    """The extension of a folder of C; what all share lies in runtime/native."""
+    return Extension(
+        f"{package}._native",
+        sources=sorted(glob(f"{folder}/*.c")),
+        depends=sorted([*glob(f"{folder}/*.h"), *glob("runtime/native/*.h")]),
+        include_dirs=["runtime/native"],
+        define_macros=[("Py_LIMITED_API", "0x030B0000")],
+        extra_compile_args=compile_args,
+        extra_link_args=link_args,
+        py_limited_api=True,
+        optional=True,
+    )
+
+
+reader = native(
+    "cxr_edge.indexes.native",
+    "indexes/native",
+    [] if os.name == "nt" else ["-std=c11", "-O3"],
+    [],
 )
 # Products are not fused with sums, so that every instruction set gives the same bits. No value in
 # there is infinite or not a number; that lets a comparison become one instruction.
-pixels = Extension(
-    "cxr_edge.preprocess.native._native",
-    sources=sorted(glob("runtime/preprocess/native/*.c")),
-    depends=sorted(glob("runtime/preprocess/native/*.h")),
-    define_macros=[("Py_LIMITED_API", "0x030B0000")],
-    extra_compile_args=[
+pixels = native(
+    "cxr_edge.preprocess.native",
+    "runtime/preprocess/native",
+    [
         *("-std=c11", "-O3", "-g0", "-fvisibility=hidden", "-pthread", "-ffp-contract=off"),
         *("-ffinite-math-only", "-fno-signed-zeros", "-fno-trapping-math"),
     ],
-    extra_link_args=["-pthread"],
-    py_limited_api=True,
-    optional=True,
+    ["-pthread"],
 )
 # The pixel path is written for POSIX; elsewhere numpy does its work.
 extensions = [reader] if os.name == "nt" else [reader, pixels]

@@ -1,6 +1,8 @@
 """Fixtures for every room."""
 
 import os
+import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,25 @@ def shared_data() -> Path:
 def phantom() -> Path:
     """The committed synthetic chest radiograph."""
     return ROOT / "examples" / "phantom.dcm"
+
+
+@pytest.fixture
+def compile_harness(tmp_path: Path) -> Callable[..., Path]:
+    """Compiles C, warnings being errors, into a program of its own; skips without sanitizers."""
+
+    def compiled(
+        compiler: str, native: Path, options: Sequence[str], sources: Sequence[Path]
+    ) -> Path:
+        common = ["-std=c11", "-g", "-Wall", "-Wextra", "-Werror", f"-I{native}"]
+        program = tmp_path / "harness"
+        built = subprocess.run(
+            [compiler, *common, *options, *sources, "-lm", "-o", program],
+            capture_output=True,
+            text=True,
+        )
+        if "cannot find" in built.stderr and "san" in built.stderr:
+            pytest.skip("the compiler has no sanitizers here")
+        assert built.returncode == 0, built.stderr
+        return program
+
+    return compiled

@@ -1,42 +1,18 @@
 /* The extension module `_native`: checks what Python hands over, releases the GIL, searches. */
 #include "bindings.h"
+#include "kernel_choice.h"
 
 #include <string.h>
 
 /* ---- arrays ---- */
 
-Py_buffer *cxr_take(cxr_arrays *arrays, PyObject *object, const char *name, const char *formats,
-                    int dimensions, int writable)
-{
-    int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
-    if (arrays->count == CXR_MAX_ARRAYS) {
-        PyErr_SetString(PyExc_SystemError, "too many arrays");
-        return NULL;
-    }
-    Py_buffer *view = &arrays->views[arrays->count];
-    if (PyObject_GetBuffer(object, view, flags) != 0)
-        return NULL;
-    arrays->count++;
-    const char *format = view->format ? view->format : "B";
-    if (format[0] == '@' || format[0] == '=' || format[0] == '<')
-        format++;
-    Py_ssize_t size = formats[0] == 'b' ? 1 : formats[0] == 'e' ? 2 : 4;
-    if (strlen(format) != 1 || !strchr(formats, format[0]) || view->itemsize != size ||
-        view->ndim != dimensions || (uintptr_t)view->buf % (size_t)size != 0) {
-        PyErr_Format(PyExc_ValueError, "%s: expected %d axes of format '%s', got %d of '%s'", name,
-                     dimensions, formats, view->ndim, format);
-        return NULL;
-    }
-    return view;
-}
-
 int cxr_take_matrix(cxr_arrays *arrays, PyObject *object, const char *name, cxr_matrix *matrix)
 {
-    Py_buffer *view = cxr_take(arrays, object, name, "f", 2, 0);
+    Py_buffer *view = cxr_take(arrays, object, name, "f", 4, 2, 0);
     matrix->dtype = CXR_FLOAT32;
     if (view == NULL) {
         PyErr_Clear();
-        view = cxr_take(arrays, object, name, "e", 2, 0);
+        view = cxr_take(arrays, object, name, "e", 2, 2, 0);
         matrix->dtype = CXR_FLOAT16;
     }
     if (view == NULL)
@@ -47,56 +23,11 @@ int cxr_take_matrix(cxr_arrays *arrays, PyObject *object, const char *name, cxr_
     return 0;
 }
 
-void cxr_release(cxr_arrays *arrays)
-{
-    while (arrays->count > 0)
-        PyBuffer_Release(&arrays->views[--arrays->count]);
-}
-
 /* ---- kernels ---- */
-
-static const cxr_kernel *active;
 
 const cxr_kernel *cxr_active(void)
 {
-    if (active == NULL)
-        for (active = cxr_kernels; !active->supported();)
-            active++;
-    return active;
-}
-
-PyDoc_STRVAR(kernels_doc, "kernels()\n--\n\nNames of the kernels this processor can run, the "
-                          "fastest first.");
-
-static PyObject *kernels(PyObject *self, PyObject *unused)
-{
-    (void)self, (void)unused;
-    PyObject *names = PyList_New(0);
-    for (const cxr_kernel *one = cxr_kernels; names != NULL && one->name != NULL; one++) {
-        if (!one->supported())
-            continue;
-        PyObject *name = PyUnicode_FromString(one->name);
-        if (name == NULL || PyList_Append(names, name) != 0)
-            Py_CLEAR(names);
-        Py_XDECREF(name);
-    }
-    return names;
-}
-
-PyDoc_STRVAR(use_doc, "use(name)\n--\n\nMake all later calls of this process use one kernel.");
-
-static PyObject *use(PyObject *self, PyObject *args)
-{
-    (void)self;
-    const char *name;
-    if (!PyArg_ParseTuple(args, "s", &name))
-        return NULL;
-    for (const cxr_kernel *one = cxr_kernels; one->name != NULL; one++)
-        if (strcmp(one->name, name) == 0 && one->supported()) {
-            active = one;
-            Py_RETURN_NONE;
-        }
-    return PyErr_Format(PyExc_ValueError, "no kernel %s on this processor", name);
+    return kernel_in_use();
 }
 
 /* ---- searches ---- */
@@ -112,9 +43,9 @@ typedef struct {
 static int take_request(cxr_arrays *arrays, PyObject *const objects[3], const cxr_matrix *base,
                         request *asked)
 {
-    Py_buffer *queries = cxr_take(arrays, objects[0], "queries", "f", 2, 0);
-    Py_buffer *rows = queries ? cxr_take(arrays, objects[1], "rows", "IL", 2, 1) : NULL;
-    Py_buffer *scores = rows ? cxr_take(arrays, objects[2], "scores", "f", 2, 1) : NULL;
+    Py_buffer *queries = cxr_take(arrays, objects[0], "queries", "f", 4, 2, 0);
+    Py_buffer *rows = queries ? cxr_take(arrays, objects[1], "rows", "IL", 4, 2, 1) : NULL;
+    Py_buffer *scores = rows ? cxr_take(arrays, objects[2], "scores", "f", 4, 2, 1) : NULL;
     if (scores == NULL)
         return -1;
     Py_ssize_t count = queries->shape[0], k = rows->shape[1];
@@ -153,8 +84,8 @@ static PyObject *scores(PyObject *self, PyObject *args)
     PyObject *result = NULL;
     if (cxr_take_matrix(&arrays, vectors, "vectors", &base) != 0)
         goto done;
-    Py_buffer *query = cxr_take(&arrays, given, "query", "f", 1, 0);
-    Py_buffer *out = query ? cxr_take(&arrays, filled, "scores", "f", 1, 1) : NULL;
+    Py_buffer *query = cxr_take(&arrays, given, "query", "f", 4, 1, 0);
+    Py_buffer *out = query ? cxr_take(&arrays, filled, "scores", "f", 4, 1, 1) : NULL;
     if (out == NULL)
         goto done;
     if ((size_t)query->shape[0] != base.dimension || (size_t)out->shape[0] != base.rows) {
@@ -208,10 +139,10 @@ static int take_graph(cxr_arrays *arrays, PyObject *const objects[5], cxr_graph 
 {
     if (cxr_take_matrix(arrays, objects[0], "vectors", &graph->base) != 0)
         return -1;
-    Py_buffer *links = cxr_take(arrays, objects[1], "links", "IL", 2, 0);
-    Py_buffer *entry = links ? cxr_take(arrays, objects[2], "entry", "IL", 1, 0) : NULL;
-    Py_buffer *codes = entry ? cxr_take(arrays, objects[3], "codes", "b", 2, 0) : NULL;
-    Py_buffer *steps = codes ? cxr_take(arrays, objects[4], "steps", "f", 1, 0) : NULL;
+    Py_buffer *links = cxr_take(arrays, objects[1], "links", "IL", 4, 2, 0);
+    Py_buffer *entry = links ? cxr_take(arrays, objects[2], "entry", "IL", 4, 1, 0) : NULL;
+    Py_buffer *codes = entry ? cxr_take(arrays, objects[3], "codes", "b", 1, 2, 0) : NULL;
+    Py_buffer *steps = codes ? cxr_take(arrays, objects[4], "steps", "f", 4, 1, 0) : NULL;
     if (steps == NULL)
         return -1;
     graph->codes = codes->buf;
@@ -254,7 +185,7 @@ static PyObject *beam(PyObject *self, PyObject *args)
     if (take_graph(&arrays, parts, &graph) != 0 ||
         take_request(&arrays, objects, &graph.base, &asked) != 0)
         goto done;
-    Py_buffer *computed = cxr_take(&arrays, counter, "computed", "IL", 1, 1);
+    Py_buffer *computed = cxr_take(&arrays, counter, "computed", "IL", 4, 1, 1);
     if (computed == NULL)
         goto done;
     if ((size_t)computed->shape[0] != asked.count || ef < 1 || ef >= PY_SSIZE_T_MAX / 16 ||

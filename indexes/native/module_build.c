@@ -20,9 +20,9 @@ PyObject *cxr_prune_call(PyObject *self, PyObject *args)
     PyObject *result = NULL;
     if (cxr_take_matrix(&arrays, objects[0], "vectors", &base) != 0)
         goto done;
-    Py_buffer *rows = cxr_take(&arrays, objects[1], "rows", "IL", 1, 0);
-    Py_buffer *given = rows ? cxr_take(&arrays, objects[2], "candidates", "IL", 2, 0) : NULL;
-    Py_buffer *links = given ? cxr_take(&arrays, objects[3], "links", "IL", 2, 1) : NULL;
+    Py_buffer *rows = cxr_take(&arrays, objects[1], "rows", "IL", 4, 1, 0);
+    Py_buffer *given = rows ? cxr_take(&arrays, objects[2], "candidates", "IL", 4, 2, 0) : NULL;
+    Py_buffer *links = given ? cxr_take(&arrays, objects[3], "links", "IL", 4, 2, 1) : NULL;
     if (links == NULL)
         goto done;
     Py_ssize_t count = rows->shape[0];

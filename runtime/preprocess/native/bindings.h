@@ -3,28 +3,11 @@
 #ifndef CXR_BINDINGS_H
 #define CXR_BINDINGS_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
+#include "arrays.h"
 #include "pixels.h"
-
-enum { CXR_MOST_ARRAYS = 12 };
-
-/* The buffers one call holds; released together. Begin with count 0. */
-typedef struct {
-    Py_buffer views[CXR_MOST_ARRAYS];
-    int count;
-} cxr_arrays;
-
-void cxr_release(cxr_arrays *held);
 
 /* Raises ValueError; returns -1. */
 int cxr_refuse(const char *what);
-
-/* A C-contiguous buffer of `axes` axes whose items have one of the struct formats in `formats` and,
- * where it is not 0, `size` bytes. */
-Py_buffer *cxr_take(cxr_arrays *held, PyObject *object, const char *name, const char *formats,
-                    Py_ssize_t size, int axes, int writable);
 
 /* Stored values of 8 or 16 bits, at least one. */
 int cxr_take_picture(cxr_arrays *held, PyObject *object, int writable, cxr_picture *picture);

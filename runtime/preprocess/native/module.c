@@ -1,5 +1,6 @@
 /* The extension module `_native`: checks what Python hands over, releases the GIL, works. */
 #include "bindings.h"
+#include "kernel_choice.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,52 +15,6 @@ static PyObject *answer(int status)
     if (status == CXR_NO_MEMORY)
         return PyErr_NoMemory();
     return Py_NewRef(Py_None);
-}
-
-/* ---- kernels ---- */
-
-static const cxr_kernel *active;
-
-static const cxr_kernel *kernel_in_use(void)
-{
-    if (active == NULL)
-        for (active = cxr_kernels; !active->supported();)
-            active++;
-    return active;
-}
-
-PyDoc_STRVAR(kernels_doc, "kernels()\n--\n\nNames of the kernels this processor can run, the "
-                          "fastest first.");
-
-static PyObject *kernels(PyObject *self, PyObject *unused)
-{
-    (void)self, (void)unused;
-    PyObject *names = PyList_New(0);
-    for (const cxr_kernel *one = cxr_kernels; names != NULL && one->name != NULL; one++) {
-        if (!one->supported())
-            continue;
-        PyObject *name = PyUnicode_FromString(one->name);
-        if (name == NULL || PyList_Append(names, name) != 0)
-            Py_CLEAR(names);
-        Py_XDECREF(name);
-    }
-    return names;
-}
-
-PyDoc_STRVAR(use_doc, "use(name)\n--\n\nMake all later calls of this process use one kernel.");
-
-static PyObject *use(PyObject *self, PyObject *args)
-{
-    (void)self;
-    const char *name;
-    if (!PyArg_ParseTuple(args, "s", &name))
-        return NULL;
-    for (const cxr_kernel *one = cxr_kernels; one->name != NULL; one++)
-        if (strcmp(one->name, name) == 0 && one->supported()) {
-            active = one;
-            Py_RETURN_NONE;
-        }
-    return PyErr_Format(PyExc_ValueError, "no kernel %s on this processor", name);
 }
 
 /* ---- tone and resize ---- */

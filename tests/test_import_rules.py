@@ -51,7 +51,7 @@ CONNECTED = "serving/"  # the one room where a connection may be opened
 # Our own rooms, left to right: a module may import only from its own rank or one further left.
 RANKS = [
     ("cxr_edge.types", "cxr_edge.errors", "cxr_edge.labels"),
-    ("cxr_edge.atomic", "cxr_edge.blas"),
+    ("cxr_edge.atomic", "cxr_edge.blas", "cxr_edge.processors"),
     ("cxr_edge.manifest", "cxr_edge.signing"),
     (
         "cxr_edge.dicom",

@@ -1,6 +1,5 @@
 """Engines by name. To add one: write ``<name>.py`` here and add its line below."""
 
-import os
 from importlib import import_module
 from typing import cast
 
@@ -17,6 +16,7 @@ from cxr_edge.engines.base import (
 )
 from cxr_edge.engines.resident import Resident
 from cxr_edge.errors import EngineUnavailable
+from cxr_edge.processors import default_threads
 
 __all__ = [
     "ENGINES",
@@ -53,13 +53,6 @@ them."""
 
 
 _MOST_THREADS = 1024
-
-
-def default_threads() -> int:
-    """Processors this process may use: the container's share, not the machine's size."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def engine_module(name: str) -> EngineModule:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
 
+from cxr_edge.processors import default_threads
+
 _native: ModuleType | None
 try:
     if os.environ.get("CXR_EDGE_NO_NATIVE") == "1":
@@ -55,7 +57,4 @@ def at_most(threads: int | None) -> Iterator[None]:
 
 def threads_for(pixels: int) -> int:
     """Return how many threads a picture of so many pixels is worth here."""
-    count = _allowed.get() or os.cpu_count() or 1
-    if _allowed.get() is None and hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
-    return max(min(count, _MOST_THREADS, pixels // _SMALL), 1)
+    return max(min(_allowed.get() or default_threads(), _MOST_THREADS, pixels // _SMALL), 1)

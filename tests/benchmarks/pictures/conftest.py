@@ -13,6 +13,7 @@ from cxr_edge.benchmarks.claims.levels import of_index
 from cxr_edge.benchmarks.claims.ours import Ours
 from cxr_edge.benchmarks.claims.result import OURS, Row
 from cxr_edge.benchmarks.claims.system import Setup
+from cxr_edge.benchmarks.pictures.rows import read_rows
 from cxr_edge.benchmarks.quality.scores import Score
 from cxr_edge.benchmarks.record import Samples, new_record
 from cxr_edge.bundle import Bundle
@@ -72,7 +73,7 @@ def measured(setup: Setup, phantom: Path, out: Path) -> dict[str, list[float]]:
 
 
 @pytest.fixture(scope="session")
-def drawn_rows() -> Iterator[list[Row]]:
+def measured_rows() -> Iterator[list[Row]]:
     """Ours at two levels, a method more, and a system of another name."""
     phantom = Path(__file__).resolve().parents[3] / "examples" / "phantom.dcm"
     with tempfile.TemporaryDirectory() as name:
@@ -111,17 +112,23 @@ def drawn_rows() -> Iterator[list[Row]]:
 
 
 @pytest.fixture(scope="session")
-def drawn_record(drawn_rows: list[Row]) -> dict[str, Any]:
-    return record_of(drawn_rows)
+def drawn_record(measured_rows: list[Row]) -> dict[str, Any]:
+    return record_of(measured_rows)
 
 
 @pytest.fixture(scope="session")
-def synthetic_record(drawn_rows: list[Row]) -> dict[str, Any]:
-    return record_of([replace(row, synthetic=True, scores=()) for row in drawn_rows])
+def drawn_rows(drawn_record: dict[str, Any]) -> list[Row]:
+    """What the pictures are drawn from: a record keeps times to the microsecond."""
+    return read_rows(drawn_record)
 
 
 @pytest.fixture(scope="session")
-def chexbert_record(drawn_rows: list[Row]) -> dict[str, Any]:
+def synthetic_record(measured_rows: list[Row]) -> dict[str, Any]:
+    return record_of([replace(row, synthetic=True, scores=()) for row in measured_rows])
+
+
+@pytest.fixture(scope="session")
+def chexbert_record(measured_rows: list[Row]) -> dict[str, Any]:
     """As if CheXbert's weights had been there."""
     found = Score("F1", 0.3, 0.28, 0.33)
-    return record_of([replace(row, scores=scores(0.3, found)) for row in drawn_rows])
+    return record_of([replace(row, scores=scores(0.3, found)) for row in measured_rows])

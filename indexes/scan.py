@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,14 @@ from cxr_edge.errors import SentenceIndexError
 from cxr_edge.indexes.contents import NO_ROW, Graph
 from cxr_edge.indexes.layout import blocks
 from cxr_edge.indexes.native import FAST, MISSING, reader
+from cxr_edge.processors import worthwhile
+
+T = TypeVar("T")
+
+_MOST_THREADS = 4
+"""The memory of a workstation feeds no more of them."""
+_SMALL = 32 * 2**20
+"""Bytes of vectors for each thread: fewer lie in the cache and are scored while another starts."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +34,27 @@ class Found:
     """uint32 (Q,): how many rows were scored for each query."""
 
 
-def scores_of(vectors: NDArray[Any], query: NDArray[np.float32]) -> NDArray[np.float32]:
+def threads_for(vectors: NDArray[Any]) -> int:
+    """Return how many threads an exact search of one query over these vectors is worth here."""
+    return worthwhile(vectors.nbytes, _SMALL, _MOST_THREADS)
+
+
+def scores_of(
+    vectors: NDArray[Any], query: NDArray[np.float32], *, threads: int = 1
+) -> NDArray[np.float32]:
     """Inner products of every row with one query, float32 (N,).
 
     Args:
         vectors: float32 or float16 (N, D).
         query: float32 (D,).
+        threads: processors to share the rows among; the scores are the same for any number.
     """
     query, scores = np.ascontiguousarray(query, np.float32), np.empty(len(vectors), np.float32)
     if reader is not None and FAST:
-        reader.scores(vectors, query, scores)
+        native = reader
+        _share(
+            lambda part: native.scores(vectors[part], query, scores[part]), len(vectors), threads
+        )
         return scores
     if vectors.dtype == np.float32:
         return np.matmul(vectors, query, out=scores)
@@ -80,18 +99,26 @@ def scan(vectors: NDArray[Any], queries: NDArray[np.float32], k: int, *, threads
         vectors: float32 or float16 (N, D), N >= 1.
         queries: float32 (Q, D).
         k: at most N are given.
-        threads: processors for many queries.
+        threads: processors to share the rows among; what is found is the same for any number.
     """
     k = min(k, len(vectors))
     queries, found = np.ascontiguousarray(queries, np.float32), _empty(len(queries), k)
     found.computed[:] = len(vectors)
     if reader is not None and FAST:
         native = reader
-        _share(
-            lambda part: native.scan(vectors, queries[part], found.rows[part], found.scores[part]),
-            len(queries),
-            threads,
-        )
+
+        def best(part: slice) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+            one = _empty(len(queries), min(k, part.stop - part.start))
+            native.scan(vectors[part], queries, one.rows, one.scores)
+            return one.rows + np.uint32(part.start), one.scores
+
+        parts = _share(best, len(vectors), threads)
+        if len(parts) == 1:
+            return Found(*parts[0], found.computed)
+        rows, scores = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+        order = np.lexsort((rows, -scores))[:, :k]
+        found.rows[:] = np.take_along_axis(rows, order, axis=1)
+        found.scores[:] = np.take_along_axis(scores, order, axis=1)
         return found
     for number, query in enumerate(queries):
         scores = scores_of(vectors, query)
@@ -159,12 +186,16 @@ def _empty(count: int, k: int) -> Found:
     )
 
 
-def _share(run: Callable[[slice], None], count: int, threads: int) -> None:
-    """Run a function over slices of the queries; the reader lets other threads run meanwhile."""
-    if threads == 1 or count <= 1:
-        run(slice(0, count))
-        return
-    step = -(-count // (4 * threads))
+def _share(run: Callable[[slice], T], count: int, threads: int) -> list[T]:
+    """Run a function over a slice for each thread; the reader lets the others run meanwhile.
+
+    Returns:
+        What it gave, in order.
+    """
+    step = max(1, -(-count // threads))
     parts = [slice(start, min(start + step, count)) for start in range(0, count, step)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(run, parts))
+    if len(parts) <= 1:
+        return [run(slice(0, count))]
+    with ThreadPoolExecutor(len(parts) - 1) as pool:
+        others = [pool.submit(run, part) for part in parts[1:]]
+        return [run(parts[0]), *(other.result() for other in others)]

@@ -14,7 +14,7 @@ from cxr_edge.indexes.container import open_clusters, open_container
 from cxr_edge.indexes.contents import NO_ROW, Clusters, Graph, Member, Sources, Strings
 from cxr_edge.indexes.current import resolve
 from cxr_edge.indexes.planner import BUDGET_MS, MEASURED, Plan, choose
-from cxr_edge.indexes.scan import best_of, scan, scores_of, walk
+from cxr_edge.indexes.scan import best_of, scan, scores_of, threads_for, walk
 from cxr_edge.types import Attribute, Encoding, Hit
 
 
@@ -127,7 +127,7 @@ class SentenceIndex:
     def scores(self, encoding: Encoding) -> NDArray[np.float32]:
         """The score of every row for one picture, float32 (N,); exact whatever the plan is."""
         self._require_fit(encoding)
-        return scores_of(self.vectors, encoding.vector)
+        return scores_of(self.vectors, encoding.vector, threads=threads_for(self.vectors))
 
     def best(
         self, scores: NDArray[np.float32], k: int, rows: NDArray[np.intp] | None = None
@@ -155,7 +155,7 @@ class SentenceIndex:
         if self.chosen.graph and self.graph is not None and k <= MEASURED:
             found = walk(self.vectors, self.graph, queries, k, ef=self.chosen.ef)
         else:
-            found = scan(self.vectors, queries, k)
+            found = scan(self.vectors, queries, k, threads=threads_for(self.vectors))
         pairs = zip(found.rows[0], found.scores[0], strict=True)
         return tuple(self.hit(int(row), score) for row, score in pairs if row != NO_ROW)
 

@@ -24,7 +24,7 @@ from cxr_edge.indexes.search import SentenceIndex
 from cxr_edge.methods import Parts, get_method
 from cxr_edge.networks import Networks
 from cxr_edge.preprocess import render
-from cxr_edge.preprocess.native import at_most
+from cxr_edge.processors import at_most
 from cxr_edge.types import Encoding, Hit, Report, SourceImage, Study, StudyFailure
 
 DEFAULT_DATA = Path(__file__).parent / "data"
@@ -94,8 +94,8 @@ class Pipeline:
             engine: ``auto`` or a name of ``cxr_edge.engines.ENGINES``.
             method: a name of ``cxr_edge.methods.METHODS``; default what the bundle recommends.
             k: sentences taken by ``select`` and ``top-k``.
-            threads: processors for the encoder and for large pictures; default those this process
-                may use.
+            threads: processors for the encoder, large pictures and exact search in a large index;
+                default those this process may use.
             public_key: PEM file; only a bundle signed by its owner is accepted.
             exact: score every row of the index, also where it has a graph.
 

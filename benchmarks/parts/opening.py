@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from unittest.mock import patch
@@ -49,17 +50,18 @@ def _columns(rows: int) -> Columns:
     return plain_columns(vectors)
 
 
-def _scans(index: SentenceIndex, runs: int) -> Samples:
-    """One thread scores every row and takes the ten best, for random queries."""
+def _scans(index: SentenceIndex, runs: int, counts: Mapping[str, int]) -> dict[str, Samples]:
+    """Score every row and take the ten best, for random queries; counts of threads in turns."""
     rng = np.random.default_rng(1)
-    spans = []
+    spans: dict[str, list[float]] = {name: [] for name in counts}
     with one_blas_thread():
         for _ in range(runs):
             query = rng.standard_normal((1, DIMENSION), dtype=np.float32)
-            started = perf_counter()
-            scan.scan(index.vectors, query, 10)
-            spans.append((perf_counter() - started) * 1e3)
-    return Samples("ms", spans)
+            for name, threads in counts.items():
+                started = perf_counter()
+                scan.scan(index.vectors, query, 10, threads=threads)
+                spans[name].append((perf_counter() - started) * 1e3)
+    return {name: Samples("ms", one) for name, one in spans.items()}
 
 
 def measure(
@@ -79,9 +81,10 @@ def measure(
     quickest = min(opened)
     samples = {"open": Samples("ms", [one[0] for one in opened])}
     if FAST:
-        samples["reader"] = _scans(index, runs)
+        counts = {"reader": 1, "shared": scan.threads_for(index.vectors)}
+        samples |= _scans(index, runs, counts)
     with patch.object(scan, "FAST", False):
-        samples["numpy"] = _scans(index, runs)
+        samples |= _scans(index, runs, {"numpy": 1})
     middle = {name: round(float(np.median(one.values)), 2) for name, one in samples.items()}
     figures: dict[str, object] = {
         "rows": rows,
@@ -93,6 +96,8 @@ def measure(
         "private_after_mib": round(quickest[2], 1),
         "numpy_ms": middle["numpy"],
         "reader_ms": middle.get("reader"),
+        "shared_ms": middle.get("shared"),
+        "shared_among": scan.threads_for(index.vectors),
     }
     return figures, {f"{name} / {dtype} / {rows} rows": one for name, one in samples.items()}
 
@@ -102,7 +107,10 @@ def measure(
 @click.option("--runs", default=30, show_default=True, type=click.IntRange(min=5))
 @json_option()
 def opening(rows: tuple[int, ...], runs: int, out: Path | None) -> None:
-    """Write, open and search indexes of random vectors, exactly and with one thread."""
+    """Write, open and search indexes of random vectors, exactly.
+
+    One thread searches with numpy and with the compiled reader; then as many as a pipeline takes.
+    """
     measured = []
     samples: dict[str, Samples] = {}
     with tempfile.TemporaryDirectory(prefix="cxr-edge-opening-") as folder:

@@ -12,7 +12,8 @@ from synthetic_index import exact_graph, synthetic_columns
 from cxr_edge.errors import SentenceIndexError
 from cxr_edge.indexes.contents import NO_ROW, Graph
 from cxr_edge.indexes.native import MISSING, reader
-from cxr_edge.indexes.scan import scan, scores_of, walk, widened
+from cxr_edge.indexes.scan import scan, scores_of, threads_for, walk, widened
+from cxr_edge.processors import at_most
 
 needs_reader = pytest.mark.skipif(reader is None, reason=MISSING)
 
@@ -80,9 +81,10 @@ def test_without_the_reader_numpy_finds_the_same(
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("k", [1, 5, 600, 1111])
-def test_scan_is_the_full_sort(kernel: str, k: int, dtype: str) -> None:
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_scan_is_the_full_sort(kernel: str, threads: int, k: int, dtype: str) -> None:
     vectors, queries = vectors_of(1111, 24, dtype), vectors_of(9, 24, "float32", 2)
-    found = scan(vectors, queries, k, threads=2)
+    found = scan(vectors, queries, k, threads=threads)
     for number, query in enumerate(queries):
         scores = np.empty(1111, np.float32)
         reader.scores(vectors, query, scores)
@@ -91,15 +93,38 @@ def test_scan_is_the_full_sort(kernel: str, k: int, dtype: str) -> None:
         np.testing.assert_array_equal(found.scores[number], scores[order])
 
 
-def test_ties_go_to_the_lower_row(kernel: str) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_ties_go_to_the_lower_row(kernel: str, threads: int) -> None:
     vectors = np.ones((700, 4), np.float32)
-    assert list(scan(vectors, vectors[:1], 5).rows[0]) == [0, 1, 2, 3, 4]
+    found = scan(vectors, vectors[:1], 5, threads=threads)
+    assert list(found.rows[0]) == [0, 1, 2, 3, 4]
 
 
-def test_a_score_that_is_no_number_is_the_worst(kernel: str) -> None:
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_a_score_that_is_no_number_is_the_worst(kernel: str, threads: int) -> None:
     vectors = np.ones((6, 4), np.float32)
     vectors[[1, 4]] = np.nan
-    assert list(scan(vectors, vectors[:1], 6).rows[0]) == [0, 2, 3, 5, 1, 4]
+    found = scan(vectors, vectors[:1], 6, threads=threads)
+    assert list(found.rows[0]) == [0, 2, 3, 5, 1, 4]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_shared_out_scores_are_the_same_bits(kernel: str, dtype: str) -> None:
+    vectors, query = vectors_of(1111, 77, dtype), vectors_of(1, 77, "float32", 2)[0]
+    alone = scores_of(vectors, query)
+    np.testing.assert_array_equal(scores_of(vectors, query, threads=3), alone)
+    np.testing.assert_allclose(
+        alone, vectors.astype(np.float64) @ query.astype(np.float64), rtol=0, atol=1e-5
+    )
+
+
+def test_only_large_searches_are_shared_out() -> None:
+    with at_most(64):
+        assert threads_for(np.empty((7510, 64), np.float16)) == 1
+        assert threads_for(np.empty((7510, 512), np.float16)) == 1
+        assert threads_for(np.empty((331_007, 512), np.float16)) == 4
+    with at_most(1):
+        assert threads_for(np.empty((331_007, 512), np.float16)) == 1
 
 
 def plain_walk(

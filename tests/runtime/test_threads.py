@@ -7,7 +7,8 @@ import pytest
 
 from cxr_edge import Pipeline, read_study
 from cxr_edge.preprocess import fused
-from cxr_edge.preprocess.native import at_most, kernels, threads_for
+from cxr_edge.preprocess.native import kernels, threads_for
+from cxr_edge.processors import at_most
 
 LARGE = 1 << 24
 

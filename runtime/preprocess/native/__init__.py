@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
 
-from cxr_edge.processors import default_threads
+from cxr_edge.processors import worthwhile
 
 _native: ModuleType | None
 try:
@@ -23,7 +23,6 @@ except ImportError:
     _native = None
 
 _numpy_only: ContextVar[bool] = ContextVar("numpy_only", default=False)
-_allowed: ContextVar[int | None] = ContextVar("allowed", default=None)
 _MOST_THREADS = 4
 """The memory of a workstation feeds no more of them."""
 _SMALL = 1 << 18
@@ -45,16 +44,6 @@ def numpy_only() -> Iterator[None]:
         _numpy_only.reset(token)
 
 
-@contextmanager
-def at_most(threads: int | None) -> Iterator[None]:
-    """Use no more threads inside the block; None for as many as this process may use."""
-    token = _allowed.set(threads)
-    try:
-        yield
-    finally:
-        _allowed.reset(token)
-
-
 def threads_for(pixels: int) -> int:
     """Return how many threads a picture of so many pixels is worth here."""
-    return max(min(_allowed.get() or default_threads(), _MOST_THREADS, pixels // _SMALL), 1)
+    return worthwhile(pixels, _SMALL, _MOST_THREADS)

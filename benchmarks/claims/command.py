@@ -1,6 +1,5 @@
 """The main command's work: what is asked for becomes systems, measurements, a table, a record."""
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -16,7 +15,13 @@ from cxr_edge.benchmarks.claims.result import GENERATIVE, OURS, Key, Row
 from cxr_edge.benchmarks.claims.studies import Studies, take_studies
 from cxr_edge.benchmarks.claims.systems import setups_of, usable
 from cxr_edge.benchmarks.claims.table import report
-from cxr_edge.benchmarks.record import Samples, machine, new_record
+from cxr_edge.benchmarks.record import (
+    Samples,
+    load_average,
+    machine,
+    new_record,
+    stolen_words,
+)
 from cxr_edge.bundle import Bundle
 from cxr_edge.engines import choose_engine, default_threads
 from cxr_edge.errors import BundleError, OutputError
@@ -188,11 +193,11 @@ def _words(one: Measured) -> str:
 
 
 def _heads(asked: Asked, bundle: Bundle, levels: Levels, studies: Studies) -> list[str]:
-    about, load = machine(), os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    about, load = machine(), load_average()
     weights = f" with made-up weights, recipe {asked.recipe}" if asked.architecture else ""
     return [
         f"{about['date']}, {about['processor']}, {asked.threads or default_threads()} threads, "
-        f"load average {load}",
+        f"load average {load[0] if load else 'not known'}{stolen_words(about)}",
         f"bundle {bundle.name} {bundle.precision}{weights}; engine {asked.engine}; method "
         f"{', '.join(asked.methods)}, k {asked.k}",
         f"studies: {studies.about}, files in the page cache",

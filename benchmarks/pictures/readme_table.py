@@ -19,6 +19,7 @@ from cxr_edge.benchmarks.pictures.rows import (
 )
 from cxr_edge.benchmarks.pictures.tables import score_cell
 from cxr_edge.benchmarks.quality.scores import RULES_F1
+from cxr_edge.benchmarks.record import stolen_words
 from cxr_edge.errors import OutputError
 
 MARKS = re.compile(
@@ -147,11 +148,12 @@ def _measured(path: Path, record: Mapping[str, Any]) -> str:
 
 
 def _load(machine: Mapping[str, Any]) -> str:
-    """Of one minute, before and after: what else ran beside the measurement."""
+    """What else ran beside the measurement: the load average of one minute, time stolen."""
     load = machine["load_average"]
     if not isinstance(load, Mapping) or not load.get("before") or not load.get("after"):
         return "not told"
-    return f"{load['before'][0]:.1f} before, {load['after'][0]:.1f} after"
+    words = f"{load['before'][0]:.1f} before, {load['after'][0]:.1f} after"
+    return f"{words}{stolen_words(machine)}"
 
 
 def _legend() -> str:

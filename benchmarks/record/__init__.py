@@ -12,8 +12,9 @@ from cxr_edge.benchmarks.record.files import (
     write_json,
     write_record,
 )
-from cxr_edge.benchmarks.record.machine import machine, today
+from cxr_edge.benchmarks.record.machine import load_average, machine, today
 from cxr_edge.benchmarks.record.samples import Ratio, Samples, interleave, ratio, summary
+from cxr_edge.benchmarks.record.stolen import stolen_words
 
 __all__ = [
     "SCHEMA",
@@ -21,11 +22,13 @@ __all__ = [
     "RecordError",
     "Samples",
     "interleave",
+    "load_average",
     "machine",
     "new_record",
     "ratio",
     "read_record",
     "samples_of",
+    "stolen_words",
     "summary",
     "today",
     "write_json",

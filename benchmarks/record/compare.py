@@ -8,6 +8,7 @@ import numpy as np
 
 from cxr_edge.benchmarks.record.files import RecordError, samples_of
 from cxr_edge.benchmarks.record.samples import ENOUGH, Ratio, Samples, ratio, summary
+from cxr_edge.benchmarks.record.stolen import stolen_words
 
 _MACHINE = ("processor", "flags", "cores", "threads", "memory_mib", "gpus", "system", "python")
 _NESTED = ("packages", "settings")
@@ -118,12 +119,13 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
 
 
 def noise(record: Mapping[str, Any]) -> str:
-    """The day and the load average of a record, in words."""
+    """The day of a record and what else the machine did, in words."""
     load = record["machine"]["load_average"]
     before, after = (
         f"{load[when][0]:.1f}" if load[when] else "not known" for when in ("before", "after")
     )
-    return f"{record['machine']['date']}, load average {before} before and {after} after"
+    words = f"{record['machine']['date']}, load average {before} before and {after} after"
+    return f"{words}{stolen_words(record['machine'])}"
 
 
 def _differs(name: str, first: object, second: object) -> Iterator[str]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from cxr_edge.benchmarks.record.stolen import share, ticks
 from cxr_edge.engines import default_threads
 
 _PACKAGES = (
@@ -54,6 +55,8 @@ def load_average() -> list[float] | None:
 
 _BEFORE = load_average()
 """Taken when the command's modules are imported, so before it does any work."""
+_TICKS = ticks()
+"""Likewise."""
 
 
 def today() -> str:
@@ -65,7 +68,9 @@ def machine() -> dict[str, object]:
     """The machine and what runs on it now; None stands for what the system does not tell.
 
     ``cores`` is what the machine has, ``threads`` what this process may use; ``memory_mib`` and
-    each GPU's are in MiB; ``load_average`` is that when the program began and that of now.
+    each GPU's are in MiB; ``load_average`` is that when the program began and that of now;
+    ``stolen`` the share of the processor time wanted since then that other guests of the machine
+    got.
     """
     return {
         "date": today(),
@@ -80,6 +85,7 @@ def machine() -> dict[str, object]:
         "packages": {name: found for name in _PACKAGES if (found := _version(name))},
         "settings": {name: os.environ[name] for name in _SETTINGS if name in os.environ},
         "load_average": {"before": _BEFORE, "after": load_average()},
+        "stolen": share(_TICKS, ticks()),
     }
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from cxr_edge import Pipeline, read_study
+from cxr_edge.indexes import search
 from cxr_edge.preprocess import fused
 from cxr_edge.preprocess.native import kernels, threads_for
-from cxr_edge.processors import at_most
+from cxr_edge.processors import at_most, worthwhile
 
 LARGE = 1 << 24
 
@@ -45,3 +46,22 @@ def test_a_pipeline_hands_its_threads_to_the_pixels(
     most = threads or min(len(os.sched_getaffinity(0)), 4)
     assert used
     assert used[-1][1] == most
+
+
+@pytest.mark.parametrize("threads", [1, None])
+@pytest.mark.parametrize("method", ["guided", "select"])
+def test_a_pipeline_hands_its_threads_to_the_search(
+    threads: int | None, method: str, phantom: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+
+    def recorded(_vectors: object) -> int:
+        used.append(worthwhile(1 << 40, 1, 1 << 20))
+        return 3
+
+    with Pipeline.load(threads=threads, method=method) as pipeline:
+        alone = pipeline.draft(read_study(phantom))
+        monkeypatch.setattr(search, "threads_for", recorded)
+        shared = pipeline.draft(read_study(phantom))
+    assert used == [threads or len(os.sched_getaffinity(0))]
+    assert shared.sentences == alone.sentences

@@ -23,13 +23,16 @@ def test_every_row_has_its_samples_and_does_the_same_work(path: Path) -> None:
     record = read_record(path)
     samples = samples_of(record)
     rows = read_rows(record, str(path))
+    by_graph = {row.level for row in rows if "search graph" in row.note}
     for row in rows:
         for stage in (*STAGES, "total"):
             series = samples[f"{named(row, rows)} / {stage}"]
             assert series.values == row.stages_ms[stage]
             assert len(series.values) >= 30
-        # Sentences whose embeddings are equal to the last bit come in any order.
-        assert row.agreement is None or row.agreement >= (1.0 if row.synthetic else 0.95)
+        # Sentences whose embeddings are equal to the last bit come in any order, and a graph does
+        # not find all that an exact search finds.
+        exact = row.synthetic and row.level not in by_graph
+        assert row.agreement is None or row.agreement >= (1.0 if exact else 0.95)
         assert not (row.synthetic and row.scores)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,8 +16,6 @@ from cxr_edge.processors import worthwhile
 
 T = TypeVar("T")
 
-_MOST_THREADS = 4
-"""The memory of a workstation feeds no more of them."""
 _SMALL = 32 * 2**20
 """Bytes of vectors for each thread: fewer lie in the cache and are scored while another starts."""
 
@@ -36,7 +34,7 @@ class Found:
 
 def threads_for(vectors: NDArray[Any]) -> int:
     """Return how many threads an exact search of one query over these vectors is worth here."""
-    return worthwhile(vectors.nbytes, _SMALL, _MOST_THREADS)
+    return worthwhile(vectors.nbytes, _SMALL)
 
 
 def scores_of(
@@ -102,8 +100,8 @@ def scan(vectors: NDArray[Any], queries: NDArray[np.float32], k: int, *, threads
         threads: processors to share the rows among; what is found is the same for any number.
     """
     k = min(k, len(vectors))
-    queries, found = np.ascontiguousarray(queries, np.float32), _empty(len(queries), k)
-    found.computed[:] = len(vectors)
+    queries = np.ascontiguousarray(queries, np.float32)
+    computed = np.full(len(queries), len(vectors), np.uint32)
     if reader is not None and FAST:
         native = reader
 
@@ -114,12 +112,12 @@ def scan(vectors: NDArray[Any], queries: NDArray[np.float32], k: int, *, threads
 
         parts = _share(best, len(vectors), threads)
         if len(parts) == 1:
-            return Found(*parts[0], found.computed)
+            return Found(*parts[0], computed)
         rows, scores = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
         order = np.lexsort((rows, -scores))[:, :k]
-        found.rows[:] = np.take_along_axis(rows, order, axis=1)
-        found.scores[:] = np.take_along_axis(scores, order, axis=1)
-        return found
+        best_rows, best_scores = (np.take_along_axis(one, order, axis=1) for one in (rows, scores))
+        return Found(best_rows, best_scores, computed)
+    found = replace(_empty(len(queries), k), computed=computed)
     for number, query in enumerate(queries):
         scores = scores_of(vectors, query)
         chosen = best_of(scores, k)

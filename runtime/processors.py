@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _allowed: ContextVar[int | None] = ContextVar("allowed", default=None)
+_MOST = 4
+"""The memory of a workstation feeds no more threads."""
 
 
 def default_threads() -> int:
@@ -25,12 +27,11 @@ def at_most(threads: int | None) -> Iterator[None]:
         _allowed.reset(token)
 
 
-def worthwhile(amount: int, each: int, most: int) -> int:
-    """Return how many threads to share work among, at least 1.
+def worthwhile(amount: int, each: int) -> int:
+    """Return how many threads to share work on large arrays among, at least 1.
 
     Args:
         amount: of the work, in any unit.
         each: what one thread gets through while another would be starting, in that unit.
-        most: more do not help.
     """
-    return max(min(_allowed.get() or default_threads(), most, amount // each), 1)
+    return max(min(_allowed.get() or default_threads(), _MOST, amount // each), 1)

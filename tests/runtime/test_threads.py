@@ -56,12 +56,12 @@ def test_a_pipeline_hands_its_threads_to_the_search(
     used = []
 
     def recorded(_vectors: object) -> int:
-        used.append(worthwhile(1 << 40, 1, 1 << 20))
+        used.append(worthwhile(1 << 40, 1))
         return 3
 
     with Pipeline.load(threads=threads, method=method) as pipeline:
         alone = pipeline.draft(read_study(phantom))
         monkeypatch.setattr(search, "threads_for", recorded)
         shared = pipeline.draft(read_study(phantom))
-    assert used == [threads or len(os.sched_getaffinity(0))]
+    assert used == [threads or min(len(os.sched_getaffinity(0)), 4)]
     assert shared.sentences == alone.sentences

@@ -23,8 +23,6 @@ except ImportError:
     _native = None
 
 _numpy_only: ContextVar[bool] = ContextVar("numpy_only", default=False)
-_MOST_THREADS = 4
-"""The memory of a workstation feeds no more of them."""
 _SMALL = 1 << 18
 """Pixels that one thread works through while another would be starting."""
 
@@ -46,4 +44,4 @@ def numpy_only() -> Iterator[None]:
 
 def threads_for(pixels: int) -> int:
     """Return how many threads a picture of so many pixels is worth here."""
-    return worthwhile(pixels, _SMALL, _MOST_THREADS)
+    return worthwhile(pixels, _SMALL)
